@@ -1,0 +1,530 @@
+"""The Rust core as Python sees it. It translates; every rule it applies is decided in `rust/core`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, final
+
+
+__version__: str
+
+_State = Literal["scheduled", "queued", "in_progress", "completed", "failed", "canceled"]
+_Outcome = Literal["completed", "error", "timeout", "canceled", "lost", "released"]
+_Event = Literal["returned", "raised", "raised_final", "timed_out", "lost", "released", "stopped"]
+
+def new_job_id(*, now: int | None = None) -> str:
+    """Make a new job id: a UUIDv7 in canonical form, from the clock and the system's randomness."""
+
+def is_job_id(text: str) -> bool:
+    """Tell whether the text is a job id in canonical form (lower case, with hyphens, version 7)."""
+
+@final
+class NewJob:
+    """A job as it is handed to a store. Times are milliseconds; bodies are opaque bytes."""
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        handler: str,
+        queue: str = "default",
+        priority: int = 0,
+        delay_ms: int = 0,
+        max_attempts: int = 3,
+        timeout_ms: int = 3_600_000,
+        retention_completed_ms: int = 86_400_000,
+        retention_failed_ms: int = 604_800_000,
+        scope: str | None = None,
+        key: str | None = None,
+        fingerprint: bytes | None = None,
+        owner: str | None = None,
+        request: bytes | None = None,
+        payload: bytes | None = None,
+        redrive_of: str | None = None,
+        origin: str | None = None,
+    ) -> None:
+        """Raises ValueError with the field's name when a value is out of its bounds.
+
+        `scope`, `key` and `fingerprint` (32 bytes) come together or not at all.
+        """
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def handler(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def delay_ms(self) -> int: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def timeout_ms(self) -> int: ...
+    @property
+    def retention_completed_ms(self) -> int: ...
+    @property
+    def retention_failed_ms(self) -> int: ...
+    @property
+    def scope(self) -> str | None: ...
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def fingerprint(self) -> bytes | None: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def request(self) -> bytes | None: ...
+    @property
+    def payload(self) -> bytes | None: ...
+    @property
+    def redrive_of(self) -> str | None: ...
+    @property
+    def origin(self) -> str | None: ...
+
+@final
+class Run:
+    """One run of a job, numbered by its fence."""
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        started_at: int,
+        worker: str,
+        finished_at: int | None = None,
+        outcome: _Outcome | None = None,
+        error: bytes | None = None,
+    ) -> None: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def started_at(self) -> int: ...
+    @property
+    def finished_at(self) -> int | None: ...
+    @property
+    def outcome(self) -> _Outcome | None: ...
+    @property
+    def error(self) -> bytes | None: ...
+    @property
+    def worker(self) -> str: ...
+
+@final
+class Job:
+    """A job as a reader sees it; immutable. `*_at` are UTC milliseconds."""
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        handler: str,
+        queue: str,
+        state: _State,
+        version: int,
+        created_at: int,
+        updated_at: int,
+        priority: int = 0,
+        attempt: int = 0,
+        max_attempts: int = 3,
+        timeout_ms: int = 3_600_000,
+        retention_completed_ms: int = 86_400_000,
+        retention_failed_ms: int = 604_800_000,
+        scheduled_at: int | None = None,
+        due_at: int | None = None,
+        started_at: int | None = None,
+        finished_at: int | None = None,
+        expires_at: int | None = None,
+        cancel_requested_at: int | None = None,
+        fence: int = 0,
+        lease_until: int | None = None,
+        scope: str | None = None,
+        request_id: str | None = None,
+        fingerprint: bytes | None = None,
+        owner: str | None = None,
+        redrive_of: str | None = None,
+        origin: str | None = None,
+        progress: bytes | None = None,
+        result: bytes | None = None,
+        result_meta: bytes | None = None,
+        error: bytes | None = None,
+        runs: Sequence[Run] = (),
+        request: bytes | None = None,
+        payload: bytes | None = None,
+        stripped: bool = False,
+    ) -> None: ...
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def handler(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def state(self) -> _State: ...
+    @property
+    def done(self) -> bool:
+        """Whether the state is terminal."""
+    @property
+    def version(self) -> int: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def timeout_ms(self) -> int: ...
+    @property
+    def retention_completed_ms(self) -> int: ...
+    @property
+    def retention_failed_ms(self) -> int: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def scheduled_at(self) -> int | None: ...
+    @property
+    def due_at(self) -> int | None: ...
+    @property
+    def started_at(self) -> int | None: ...
+    @property
+    def finished_at(self) -> int | None: ...
+    @property
+    def updated_at(self) -> int: ...
+    @property
+    def expires_at(self) -> int | None: ...
+    @property
+    def cancel_requested_at(self) -> int | None: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def lease_until(self) -> int | None: ...
+    @property
+    def scope(self) -> str | None: ...
+    @property
+    def request_id(self) -> str | None:
+        """The client's idempotency key, or None."""
+    @property
+    def fingerprint(self) -> bytes | None: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def redrive_of(self) -> str | None: ...
+    @property
+    def origin(self) -> str | None: ...
+    @property
+    def progress(self) -> bytes | None: ...
+    @property
+    def result(self) -> bytes | None: ...
+    @property
+    def result_meta(self) -> bytes | None: ...
+    @property
+    def error(self) -> bytes | None: ...
+    @property
+    def runs(self) -> list[Run]: ...
+    @property
+    def request(self) -> bytes | None: ...
+    @property
+    def payload(self) -> bytes | None: ...
+    @property
+    def stripped(self) -> bool: ...
+
+@final
+class Claim:
+    """One claimed job: what a worker needs to run it."""
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        fence: int,
+        handler: str,
+        queue: str,
+        attempt: int,
+        max_attempts: int,
+        timeout_ms: int,
+        created_at: int,
+        ready_at: int,
+        started_at: int,
+        priority: int = 0,
+        request_id: str | None = None,
+        owner: str | None = None,
+        request: bytes | None = None,
+        payload: bytes | None = None,
+    ) -> None: ...
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def handler(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def timeout_ms(self) -> int: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def ready_at(self) -> int: ...
+    @property
+    def started_at(self) -> int: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def request_id(self) -> str | None: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def request(self) -> bytes | None: ...
+    @property
+    def payload(self) -> bytes | None: ...
+
+@final
+class Backoff:
+    """How long to wait before the next attempt; computed in Rust, seeded and reproducible."""
+
+    @staticmethod
+    def fixed(delay_ms: int) -> Backoff: ...
+    @staticmethod
+    def exponential(base_ms: int, factor: float, maximum_ms: int, jitter: bool) -> Backoff: ...
+    @staticmethod
+    def delays(delays_ms: Sequence[int]) -> Backoff:
+        """An explicit list: the n-th retry waits the n-th delay, later ones the last."""
+    def delay_ms(self, attempt: int, seed: int) -> int:
+        """The delay after the given charged attempt (1 is the first)."""
+
+@final
+class Verdict:
+    """What `decide` says: data, to be applied by a store."""
+
+    def __init__(self, *, to_state: _State, outcome: _Outcome, delay_ms: int = 0, charged: bool = True) -> None: ...
+    @property
+    def to_state(self) -> _State: ...
+    @property
+    def outcome(self) -> _Outcome: ...
+    @property
+    def delay_ms(self) -> int: ...
+    @property
+    def charged(self) -> bool: ...
+    def __eq__(self, other: object) -> bool: ...
+
+def decide(
+    event: _Event,
+    *,
+    attempt: int,
+    max_attempts: int,
+    cancel_requested: bool = False,
+    backoff: Backoff | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Decide what an ended run makes of its job.
+
+    `returned`: the handler returned. `raised` / `raised_final`: it raised something that may / may not be retried.
+    `timed_out`: past its timeout. `lost`: the lease expired. `released`: given back unfinished at a drain.
+    `stopped`: the handler ended because of a cancel request.
+    """
+
+@final
+class Settlement:
+    """The one fenced write that ends a run: two verdicts, of which the store applies the one that matches its flag."""
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        fence: int,
+        verdict: Verdict,
+        verdict_if_canceled: Verdict,
+        nonce: int = 0,
+        only_expired: bool = False,
+        result: bytes | None = None,
+        result_meta: bytes | None = None,
+        error: bytes | None = None,
+    ) -> None:
+        """`only_expired`: apply only while the lease is past on the store's clock (rescue)."""
+    @staticmethod
+    def of(
+        claim: Claim,
+        event: _Event,
+        *,
+        backoff: Backoff | None = None,
+        seed: int = 0,
+        nonce: int = 0,
+        result: bytes | None = None,
+        result_meta: bytes | None = None,
+        error: bytes | None = None,
+    ) -> Settlement:
+        """Decide twice (as if no cancel had arrived, and as if one had) and make the settlement of a claim."""
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def verdict_if_canceled(self) -> Verdict: ...
+    @property
+    def nonce(self) -> int: ...
+    @property
+    def only_expired(self) -> bool: ...
+    @property
+    def result(self) -> bytes | None: ...
+    @property
+    def result_meta(self) -> bytes | None: ...
+    @property
+    def error(self) -> bytes | None: ...
+
+def cancel_transition(state: _State) -> _State | None:
+    """The table's row for a cancel: the state to go to (`in_progress` means: set the flag), None where refused."""
+
+@final
+class Enqueued:
+    """The answer to one enqueue. `word` is `created`, `replayed`, `key_reused` or `queue_full`."""
+
+    def __init__(self, word: Literal["created", "replayed", "key_reused", "queue_full"], job: Job | None) -> None: ...
+    @property
+    def word(self) -> Literal["created", "replayed", "key_reused", "queue_full"]: ...
+    @property
+    def job(self) -> Job | None:
+        """The stored job for `created` and `replayed`, else None."""
+
+@final
+class Claims:
+    """The answer to a claim: the runs begun, and in how many milliseconds the next scheduled job is due, if any."""
+
+    def __init__(self, claims: Sequence[Claim], next_due_ms: int | None) -> None: ...
+    @property
+    def claims(self) -> list[Claim]: ...
+    @property
+    def next_due_ms(self) -> int | None: ...
+
+@final
+class Expired:
+    """A run whose lease has passed: the facts that `decide` needs for its rescue."""
+
+    def __init__(
+        self, *, job_id: str, fence: int, attempt: int, max_attempts: int, cancel_requested: bool, handler: str
+    ) -> None: ...
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def cancel_requested(self) -> bool: ...
+    @property
+    def handler(self) -> str: ...
+
+@final
+class Cancellation:
+    """The answer to a cancel: `canceled`, `requested` (running, told), `already` (was canceled), `refused`, `missing`."""
+
+    def __init__(
+        self, word: Literal["canceled", "requested", "already", "refused", "missing"], job: Job | None
+    ) -> None: ...
+    @property
+    def word(self) -> Literal["canceled", "requested", "already", "refused", "missing"]: ...
+    @property
+    def job(self) -> Job | None: ...
+
+@final
+class Reservation:
+    """The answer to a reserve.
+
+    `reserved`: yours to run. `recorded`: it ran, `value` is what it gave. `uncertain`: begun by another run, never
+    recorded. `stale`: the lease is gone.
+    """
+
+    def __init__(
+        self, word: Literal["reserved", "recorded", "uncertain", "stale"], value: bytes | None = None
+    ) -> None: ...
+    @property
+    def word(self) -> Literal["reserved", "recorded", "uncertain", "stale"]: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+@final
+class Page:
+    """Some jobs of a listing, newest first, and where to go on; bounded work, so a page may be short."""
+
+    def __init__(self, jobs: Sequence[Job], cursor: str | None) -> None: ...
+    @property
+    def jobs(self) -> list[Job]: ...
+    @property
+    def cursor(self) -> str | None: ...
+
+@final
+class MemoryStore:
+    """The in-memory store. Every method returns at once; `now` None is the system's clock.
+
+    Safe to call from any thread. After a fork the child finds it empty.
+    """
+
+    def __init__(
+        self, on_wake: Callable[[list[str], list[str], list[tuple[str, str, int]]], Any] | None = None
+    ) -> None:
+        """`on_wake(ready_queues, changed_job_ids, cancels)` is called after an operation that concerns a listener.
+
+        `ready_queues`: queues with something new to claim (or due earlier than a claim was told) since a claim from
+        them came back with fewer jobs than it asked for. `changed_job_ids`: watched jobs whose version changed.
+        `cancels`: `(worker, job_id, fence)` for each running job whose cancellation was requested.
+        It is called without any lock held; what it raises propagates from the operation, which has been applied.
+        """
+    def enqueue(
+        self, jobs: Sequence[NewJob], *, max_queued: int | None = None, now: int | None = None
+    ) -> list[Enqueued]: ...
+    def claim(
+        self, *, worker: str, claim_id: str, queues: Sequence[str], limit: int, lease_ms: int, now: int | None = None
+    ) -> Claims: ...
+    def release_claim(self, claim_id: str, *, now: int | None = None) -> int:
+        """Give back, uncharged, every run that this claim began and that still runs; return how many."""
+    def renew(
+        self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None
+    ) -> list[Literal["renewed", "cancel_requested", "stale"]]: ...
+    def settle(self, settlements: Sequence[Settlement], *, now: int | None = None) -> list[_State | Literal["stale"]]:
+        """For each: the state the job went to, or `stale` where nothing was changed."""
+    def expired(self, *, limit: int, now: int | None = None) -> list[Expired]: ...
+    def cancel(self, job_id: str, *, now: int | None = None) -> Cancellation: ...
+    def run_now(self, job_id: str, *, now: int | None = None) -> Job | None:
+        """Make a scheduled job queued; return the job as it is then, or None where there is none."""
+    def get(self, job_id: str) -> Job | None: ...
+    def watch(self, job_id: str) -> None:
+        """Count one more watcher of a job, whose changes are then reported to `on_wake`."""
+    def unwatch(self, job_id: str) -> None: ...
+    def list(
+        self,
+        *,
+        state: _State | None = None,
+        queue: str | None = None,
+        handler: str | None = None,
+        owner: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page: ...
+    def counts(self) -> dict[str, dict[_State, int]]:
+        """For each queue, how many jobs are in each state."""
+    def oldest_ready(self, *, now: int | None = None) -> dict[str, int]:
+        """For each queue with jobs waiting to be claimed, the `ready_at` of the oldest."""
+    def next_due(self) -> int | None:
+        """The time in UTC milliseconds of the earliest scheduled job, lease end or expiry; None where nothing waits."""
+    def strip(self, *, limit: int, now: int | None = None) -> int:
+        """Drop payload and result of at most `limit` jobs past their retention that their key still keeps."""
+    def prune(self, *, limit: int, now: int | None = None) -> int:
+        """Delete at most `limit` records that nothing keeps any more, with their effects and keys."""
+    def delete(self, job_id: str) -> bool:
+        """Delete a job that has ended, with its key and effects; False where there is none or it has not ended."""
+    def progress(self, job_id: str, fence: int, body: bytes, *, now: int | None = None) -> bool: ...
+    def reserve(
+        self, job_id: str, fence: int, key: str, nonce: str, *, takeover: bool = False, now: int | None = None
+    ) -> Reservation: ...
+    def record(
+        self, job_id: str, fence: int, key: str, nonce: str, value: bytes | None, *, now: int | None = None
+    ) -> bool:
+        """Record the value of a reserved effect, or give the reservation back (`None`). False where stale."""
+    def pause(self, queue: str, paused: bool) -> None: ...
+    def paused(self) -> list[str]: ...
+    def reset(self) -> None:
+        """Forget everything: a forked child's first act."""

@@ -1,0 +1,208 @@
+"""What every store can do: one protocol, batch first.
+
+A store applies transitions that the core has decided, and never chooses a state by itself. It keeps its own clock;
+`now` (UTC milliseconds) overrides it, so that a virtual clock rules all stores alike (CLK-1). The words that methods
+answer with are those of the classes in `asyncendpoints._core`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from asyncendpoints._core import (
+        Cancellation,
+        Claims,
+        Enqueued,
+        Expired,
+        Page,
+        Reservation,
+        Settlement,
+    )
+    from asyncendpoints.job import Job, JobState, NewJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreTraits:
+    """What a store promises, and what it lacks: declared here, told at start, never skipped silently."""
+
+    name: str
+    """One word: `memory`, `redis`, `sqlite`, …"""
+    durability: str
+    """What an accepted job survives, in a sentence for the log."""
+    shared: bool
+    """Whether several processes see the same jobs."""
+    lossless_wakeups: bool
+    """Whether a notification can never be lost, so that no fall-back poll is needed."""
+    renews_under_held_gil: bool
+    """LSE-3b: whether leases hold while a handler keeps the GIL in C."""
+
+
+class Listener(Protocol):
+    """Who wants to be told by a store. Methods may be called from any thread and return at once."""
+
+    def wake(self) -> None:
+        """Something may be claimable, or is due earlier than the last claim was told."""
+        ...
+
+    def cancel_requested(self, job_id: str, fence: int) -> None:
+        """The cancellation of this run was asked for."""
+        ...
+
+
+class LeaseKeeper(Protocol):
+    """Renews the leases of one worker's runs, whatever the event loop does (LSE-3a)."""
+
+    def hold(self, job_id: str, fence: int, timeout_ms: int) -> None:
+        """Keep this run's lease alive until it is dropped, or its timeout has passed (LSE-4)."""
+        ...
+
+    def drop(self, job_id: str, fence: int) -> None:
+        """Stop renewing this run: it has been settled."""
+        ...
+
+    def beat(self) -> None:
+        """Say that the loop is alive; after `max_stall` without a beat nothing is renewed (LSE-4)."""
+        ...
+
+    async def close(self) -> None:
+        """Stop renewing everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a listing shows; None leaves a member open."""
+
+    state: JobState | None = None
+    queue: str | None = None
+    handler: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """Numbers about the whole store, cheap enough to read at every scrape."""
+
+    counts: dict[str, dict[JobState, int]]
+    """For each queue, how many jobs are in each state."""
+    oldest_ready_at: dict[str, int]
+    """For each queue with jobs waiting to be claimed, since when the oldest waits (UTC milliseconds)."""
+
+
+class Store(Protocol):
+    """The protocol. Every method may raise `StoreUnavailable`; what it was to do may then have happened or not."""
+
+    @property
+    def traits(self) -> StoreTraits:
+        """What this store promises."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, and set up an empty database. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads. Idempotent."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers and its schema is current."""
+        ...
+
+    async def enqueue(
+        self, jobs: Sequence[NewJob], *, max_queued: int | None = None, now: int | None = None
+    ) -> list[Enqueued]:
+        """Store jobs, each with its key in one atomic write (IDM-3); `max_queued` bounds each queue's waiting jobs."""
+        ...
+
+    async def claim(
+        self, *, worker: str, claim_id: str, queues: Sequence[str], limit: int, lease_ms: int, now: int | None = None
+    ) -> Claims:
+        """Promote what is due, then take at most `limit` jobs in order (CLM-1 to CLM-6)."""
+        ...
+
+    async def release_claim(self, claim_id: str, *, now: int | None = None) -> int:
+        """Give back what a claim began when its answer reached nobody."""
+        ...
+
+    async def renew(
+        self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None
+    ) -> list[str]:
+        """Prolong leases `(job_id, fence)`; for each `renewed`, `cancel_requested` (renewed too) or `stale`."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement], *, now: int | None = None) -> list[str]:
+        """End runs; for each the state that the job went to, or `stale`."""
+        ...
+
+    async def expired(self, *, limit: int, now: int | None = None) -> list[Expired]:
+        """Return runs whose lease has passed and is not renewed by this process."""
+        ...
+
+    async def cancel(self, job_id: str, *, now: int | None = None) -> Cancellation:
+        """Apply the table's row for a cancel to the job's present state."""
+        ...
+
+    async def run_now(self, job_id: str, *, now: int | None = None) -> Job | None:
+        """Make a scheduled job queued."""
+        ...
+
+    async def get(self, job_id: str) -> Job | None:
+        """Return the job, or None."""
+        ...
+
+    async def wait(self, job_id: str, *, version: int, timeout: float) -> Job | None:  # noqa: ASYNC109 (a long poll)
+        """Return the job as soon as its version is above `version` or it is done, or after `timeout` seconds."""
+        ...
+
+    async def list(self, where: JobFilter, *, cursor: str | None = None, limit: int = 100) -> Page:
+        """Return some jobs, newest first; bounded work, so a page may be short and still carry a cursor."""
+        ...
+
+    async def stats(self, *, now: int | None = None) -> StoreStats:
+        """Return counts and ages for every queue."""
+        ...
+
+    async def strip(self, *, limit: int, now: int | None = None) -> int:
+        """Drop payloads and results past their retention where the key keeps the record (IDM-4)."""
+        ...
+
+    async def prune(self, *, limit: int, now: int | None = None) -> int:
+        """Delete records that nothing keeps any more (RTN-1)."""
+        ...
+
+    async def delete(self, job_id: str) -> bool:
+        """Delete a job that has ended."""
+        ...
+
+    async def progress(self, job_id: str, fence: int, body: bytes, *, now: int | None = None) -> bool:
+        """Store a run's progress; False where the run is stale (LSE-2)."""
+        ...
+
+    async def reserve(
+        self, job_id: str, fence: int, key: str, nonce: str, *, takeover: bool = False, now: int | None = None
+    ) -> Reservation:
+        """Reserve an effect of `once` (EFF-1); repeated with its nonce it answers as the first time."""
+        ...
+
+    async def record(
+        self, job_id: str, fence: int, key: str, nonce: str, value: bytes | None, *, now: int | None = None
+    ) -> bool:
+        """Record a reserved effect's value, or give the reservation back (None); False where stale."""
+        ...
+
+    async def pause(self, queue: str, paused: bool) -> None:
+        """Stop or resume claims from a queue."""
+        ...
+
+    def subscribe(self, worker: str, queues: Sequence[str], listener: Listener) -> Callable[[], None]:
+        """Tell the listener of work in these queues and of cancels of this worker's runs; return how to stop."""
+        ...
+
+    def keeper(self, *, worker: str, lease_ms: int, max_stall_ms: int) -> LeaseKeeper:
+        """Make the lease keeper of a worker."""
+        ...
