@@ -92,7 +92,10 @@ pub struct ResultBody {
 
 /// A job as a reader sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are those of NewJob and of the HTTP contract")]
+#[allow(
+    missing_docs,
+    reason = "the names are those of NewJob and of the HTTP contract"
+)]
 pub struct Job {
     pub id: JobId,
     pub handler: Arc<str>,
