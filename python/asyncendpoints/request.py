@@ -26,7 +26,7 @@ class StoredRequest(msgspec.Struct, frozen=True, array_like=True, omit_defaults=
     """The raw query string, without the question mark."""
     headers: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])
     """Lower-case names, in the order sent, repeated ones kept."""
-    values: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict[str, msgspec.Raw])
+    values: dict[str, bytes] = msgspec.field(default_factory=dict[str, bytes])
     """JSON of the values that request-time dependencies gave the handler, by parameter name."""
     scheme: str = "http"
     root_path: str = ""
