@@ -1,0 +1,1 @@
+"""Small complete applications, each started by a test and used over HTTP."""

@@ -1,0 +1,1 @@
+"""A FastAPI application that profiles uploaded CSV files column by column."""

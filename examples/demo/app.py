@@ -1,0 +1,72 @@
+"""Three asynchronous endpoints for curl: one with progress, one that is retried, one that takes a file."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import FastAPI, Path
+from pydantic import BaseModel, Field
+
+from asyncendpoints import AsyncEndpoints, Fixed, JobContext, JobError, Retry
+from examples.csv_profile.app import profile_csv
+
+jobs = AsyncEndpoints("memory://", concurrency=20)
+app = FastAPI(title="asyncendpoints demo")
+jobs.install(app)
+
+
+class ReportRequest(BaseModel):
+    """What a client asks for."""
+
+    title: str = Field(max_length=200)
+    pages: int = Field(default=10, ge=1, le=100)
+
+
+class Report(BaseModel):
+    """What it gets."""
+
+    customer_id: int
+    title: str
+    words: list[int]
+
+
+@app.post("/customers/{customer_id}/reports", tags=["reports"])
+@jobs.endpoint(timeout=60)
+async def build_report(
+    customer_id: Annotated[int, Path(ge=0, le=2**31)], body: ReportRequest, job: JobContext
+) -> Report:
+    """Write a report page by page, a fifth of a second each."""
+    words: list[int] = []
+    for page in range(1, body.pages + 1):
+        await asyncio.sleep(0.2)
+        words.append(300 + (customer_id * page) % 100)
+        await job.progress(100 * page / body.pages, f"page {page} of {body.pages}")
+    return Report(customer_id=customer_id, title=body.title, words=words)
+
+
+class Payment(BaseModel):
+    """What to pay."""
+
+    amount: int = Field(gt=0, le=10**9, description="cents")
+
+
+class Receipt(BaseModel):
+    """That it was paid, and how many attempts it took."""
+
+    amount: int
+    attempts: int
+
+
+@app.post("/payments", tags=["payments"])
+@jobs.endpoint(retry=Retry(max_attempts=3, backoff=Fixed(1.0)), require_idempotency_key=True)
+async def pay(body: Payment, job: JobContext) -> Receipt:
+    """Pay, at a provider that always fails the first time; a payment over 1,000.00 is declined for good."""
+    if body.amount > 100_000:
+        raise JobError("Payment declined", status=402, detail="the limit is 1000.00")
+    if job.attempt == 1:
+        raise ConnectionError("the payment provider hung up")
+    return Receipt(amount=body.amount, attempts=job.attempt)
+
+
+app.post("/profiles", tags=["profiles"])(
+    jobs.endpoint(timeout=60, max_body_bytes=8 * 1024 * 1024)(profile_csv.handler)
+)

@@ -1,0 +1,1 @@
+"""A Starlette application that builds sales reports."""
