@@ -68,7 +68,7 @@ def test_an_upload_is_profiled_column_by_column(client: httpx.Client, penguins: 
 
 
 def test_the_result_can_be_waited_for(client: httpx.Client, penguins: Path) -> None:
-    """`Prefer: wait` on the submission gives the profile itself, the same that a reader of the file counts."""
+    """`Prefer: wait` on the submission gives the profile itself, the same that a reader of the file has."""
     answer = client.post(
         "/profiles",
         files={"file": ("penguins.csv", penguins.with_name("penguins.csv").read_bytes(), "text/csv")},

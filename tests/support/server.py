@@ -33,12 +33,14 @@ class Server:
     def __init__(
         self, command: Sequence[str], *, environment: Mapping[str, str] | None = None, cwd: Path = ROOT
     ) -> None:
+        # A make that runs the tests must not hand its job server to a make that a test starts.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         self.lines: list[str] = []
         self._ready: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**inherited, "PYTHONUNBUFFERED": "1", **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -79,6 +81,10 @@ class Server:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the process a signal and return its exit status."""
         self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the process to end and return its exit status."""
         status = self.process.wait(timeout=PATIENCE)
         self._reader.join(timeout=PATIENCE)
         return status
