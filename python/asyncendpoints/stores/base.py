@@ -64,7 +64,7 @@ class LeaseKeeper(Protocol):
         """Stop renewing this run: it has been settled."""
         ...
 
-    def beat(self) -> None:
+    def beat(self, *, now: int | None = None) -> None:
         """Say that the loop is alive; after `max_stall` without a beat nothing is renewed (LSE-4)."""
         ...
 

@@ -1,0 +1,94 @@
+"""The lease keeper of the memory store: it needs no thread, because the sweep renews its process's leases first.
+
+A sweep can only run where this process runs, so a blocked event loop or a held GIL stops the one who would take
+the leases away together with the one who renews them (LSE-3a, LSE-3b). What ends a renewal is LSE-4: a run past
+its timeout, or a keeper whose event loop has not beaten for `max_stall` while another loop of the process sweeps.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point on the store's time line: the machine's monotonic clock, unless a virtual clock rules."""
+
+    at: int
+    """Milliseconds; their origin depends on the time line."""
+    told: bool
+    """Whether a caller's `now` named it."""
+
+    @classmethod
+    def of(cls, now: int | None) -> Moment:
+        """Return the moment that an operation's `now` names, or the present where it names none."""
+        if now is None:
+            return cls(time.monotonic_ns() // 1_000_000, told=False)
+        return cls(now, told=True)
+
+    def since(self, earlier: Moment) -> int:
+        """Return the milliseconds from an earlier moment to this one; none pass between two time lines."""
+        return self.at - earlier.at if self.told is earlier.told else 0
+
+
+class MemoryLeaseKeeper:
+    """The runs of one worker that the sweep is to keep alive.
+
+    Args:
+        lease_ms: How far each renewal reaches.
+        max_stall_ms: How long the keeper may be silent before nothing of it is renewed any more.
+        present: What the store holds for the present moment.
+        on_close: Called once, when the keeper is closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        lease_ms: int,
+        max_stall_ms: int,
+        present: Callable[[], Moment],
+        on_close: Callable[[MemoryLeaseKeeper], None],
+    ) -> None:
+        self.lease_ms = lease_ms
+        self._max_stall_ms = max_stall_ms
+        self._present = present
+        self._on_close = on_close
+        self._held: dict[tuple[str, int], tuple[Moment, int]] = {}
+        self._beaten = present()
+
+    def hold(self, job_id: str, fence: int, timeout_ms: int) -> None:
+        """Keep this run's lease alive until it is dropped or `timeout_ms` milliseconds have passed."""
+        # Only a living loop takes up a run, so this is a beat as well.
+        self._beaten = moment = self._present()
+        self._held[job_id, fence] = (moment, timeout_ms)
+
+    def drop(self, job_id: str, fence: int) -> None:
+        """Stop renewing this run; harmless where it is not held."""
+        self._held.pop((job_id, fence), None)
+
+    def beat(self, *, now: int | None = None) -> None:
+        """Say that the loop is alive, at `now` (UTC milliseconds) where a virtual clock rules."""
+        self._beaten = self._present() if now is None else Moment.of(now)
+
+    async def close(self) -> None:
+        """Stop renewing everything. Idempotent."""
+        self.forget()
+        self._on_close(self)
+
+    def forget(self) -> None:
+        """Hold nothing any more."""
+        self._held.clear()
+
+    def renewable(self, present: Moment) -> Iterator[tuple[str, int]]:
+        """Yield the leases `(job_id, fence)` that LSE-4 lets live at the present moment."""
+        if present.since(self._beaten) > self._max_stall_ms:
+            return
+        # A copy, because the worker's own thread may hold and drop meanwhile.
+        for lease, (held_at, timeout_ms) in self._held.copy().items():
+            if present.since(held_at) <= timeout_ms:
+                yield lease

@@ -1,0 +1,55 @@
+//! The Python binding of asyncendpoints: it translates, and decides nothing.
+//!
+//! Each class of `asyncendpoints/_core.pyi` has its file here. Values live as Rust structs and are converted when an
+//! attribute is read; words (states, outcomes, answers) are interned Python strings; bodies cross as `bytes`.
+
+mod answers;
+mod backoff;
+mod claim;
+mod convert;
+mod errors;
+mod guard;
+mod interpreter;
+mod job;
+mod listing;
+mod memory;
+mod new_job;
+mod run;
+mod settlement;
+mod verdict;
+mod words;
+
+/// The Rust core as Python sees it. It translates; every rule it applies is decided in `rust/core`.
+#[pyo3::pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::answers::{Cancellation, Claims, Enqueued, Expired, Reservation};
+    #[pymodule_export]
+    use crate::backoff::Backoff;
+    #[pymodule_export]
+    use crate::claim::Claim;
+    #[pymodule_export]
+    use crate::convert::{is_job_id, new_job_id};
+    #[pymodule_export]
+    use crate::job::Job;
+    #[pymodule_export]
+    use crate::listing::Page;
+    #[pymodule_export]
+    use crate::memory::MemoryStore;
+    #[pymodule_export]
+    use crate::new_job::NewJob;
+    #[pymodule_export]
+    use crate::run::Run;
+    #[pymodule_export]
+    use crate::settlement::Settlement;
+    #[pymodule_export]
+    use crate::verdict::{Verdict, cancel_transition, decide};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::claim(module.py())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
