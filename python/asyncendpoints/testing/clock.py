@@ -74,7 +74,7 @@ class VirtualClock:
         return self._timers[0][0] if self._timers else None
 
     def move_to(self, at: int) -> None:
-        """Move on to `at` (UTC milliseconds) and make the calls that have fallen due on their loops, in order.
+        """Move on to `at` (UTC milliseconds) and make the calls that have fallen due, in order.
 
         Raises:
             ValueError: `at` lies in the past; this clock never goes back.

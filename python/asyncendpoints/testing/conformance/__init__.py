@@ -1,0 +1,75 @@
+"""The rules that every store keeps, as functions to hold a store to.
+
+A store's author writes one test:
+
+    @pytest.mark.parametrize("rule", conformance_rules(), ids=str)
+    async def test_my_store_keeps(rule: ConformanceRule) -> None:
+        finding = await rule.check(MyStore)
+        assert finding.kept, finding.note
+
+A rule that a store's traits declare not to promise is reported: `finding.kept` is False, and `note` says why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asyncendpoints.testing.conformance import (
+    cancel,
+    claim,
+    clock,
+    effects,
+    idempotency,
+    keeper,
+    lease,
+    listing,
+    promote,
+    retention,
+    settle,
+    submit,
+    waiting,
+)
+from asyncendpoints.testing.conformance.rule import ConformanceRule, Finding
+
+if TYPE_CHECKING:
+    from asyncendpoints.testing.conformance.subject import StoreFactory
+
+__all__ = ["ConformanceRule", "Finding", "conformance_report", "conformance_rules"]
+
+_FILES: Final = (
+    submit,
+    idempotency,
+    claim,
+    promote,
+    lease,
+    keeper,
+    settle,
+    cancel,
+    effects,
+    retention,
+    clock,
+    listing,
+    waiting,
+)
+
+
+def conformance_rules() -> list[ConformanceRule]:
+    """Return every rule, in the order of the documentation's chapters."""
+    return [found for file in _FILES for found in vars(file).values() if isinstance(found, ConformanceRule)]
+
+
+async def conformance_report(make: StoreFactory) -> str:
+    """Hold a store to every rule and return one line for each: kept, broken, or not promised.
+
+    Args:
+        make: Returns a store with nothing in it, not opened yet.
+    """
+    lines: list[str] = []
+    for rule in conformance_rules():
+        try:
+            finding = await rule.check(make)
+        except AssertionError as broken:
+            lines.append(f"BROKEN  {rule.name}: {broken}")
+        else:
+            lines.append(f"{'kept' if finding.kept else 'NOT PROMISED':7} {rule.name}")
+    return "\n".join(lines)
