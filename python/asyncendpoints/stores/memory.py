@@ -1,7 +1,7 @@
 """The store that keeps jobs in the memory of this process, in Rust.
 
-It answers at once and never suspends, except in `wait`. Several event loops and threads of the process may share
-one store; a forked child finds its copy empty.
+It answers at once and never suspends, except in `wait`. Several event loops and threads of the process may
+share one store; a forked child finds its copy empty.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 class MemoryStore:
     """Jobs in the memory of this process: for development, tests, and work that may be lost with the process.
 
-    Its methods are those of `Store`, which documents them. They may be called on any event loop; after `close`
-    they raise `StoreUnavailable` until `open`, which finds the jobs still there.
+    Its methods are those of `Store`, which documents them. They may be called on any event loop; after
+    `close` they raise `StoreUnavailable` until `open`, which finds the jobs still there.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,9 @@
-"""The lease keeper of the memory store: it needs no thread, because the sweep renews its process's leases first.
+"""The lease keeper of the memory store, which is no thread but a part of the sweep.
 
-A sweep can only run where this process runs, so a blocked event loop or a held GIL stops the one who would take
-the leases away together with the one who renews them (LSE-3a, LSE-3b). What ends a renewal is LSE-4: a run past
-its timeout, or a keeper whose event loop has not beaten for `max_stall` while another loop of the process sweeps.
+A sweep can only run where this process runs, so a blocked event loop or a held GIL stops the one who would
+take the leases away together with the one who renews them (LSE-3a, LSE-3b). What ends a renewal is LSE-4: a
+run past its timeout, or a keeper whose event loop has not beaten for `max_stall` while another loop of the
+process sweeps.
 """
 
 from __future__ import annotations
