@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from checks import file_size, layout
+from checks import file_size, layout, rules
 from checks.tree import Tree
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CHECKS: dict[str, Callable[[Tree], Iterator[str]]] = {
     "file size": file_size.findings,
     "layout": layout.findings,
+    "rules": rules.findings,
 }
 
 

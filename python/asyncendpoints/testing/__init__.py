@@ -1,4 +1,4 @@
-"""For tests: a virtual clock, a harness that runs jobs by it, a faulty store, and the suite for every store."""
+"""For tests: a virtual clock, a harness that runs jobs by it, a faulty store, the suite for every store."""
 
 from __future__ import annotations
 

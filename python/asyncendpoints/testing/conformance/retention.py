@@ -84,7 +84,7 @@ async def idm_4_a_key_lives_as_long_as_its_job(on: Subject) -> None:
 
 @rule()
 async def idm_4_no_retention_at_all_is_a_retention_too(on: Subject) -> None:
-    """IDM-4: With no retention at all an unkeyed job goes at the next sweep; a keyed one leaves its record."""
+    """IDM-4: With no retention an unkeyed job goes at the next sweep; a keyed one leaves its record."""
     plain = await on.finish("completed", retention_completed_ms=0)
     keyed = await on.finish("completed", retention_completed_ms=0, key="k")
     await _sweep(on)

@@ -13,7 +13,7 @@ from asyncendpoints.testing.conformance.subject import StoreFactory, Subject
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-_SENTENCE: Final = re.compile(r"(?P<number>[A-Z]{3}-\d+[ab]?): (?P<sentence>[A-Z].*\.)", re.DOTALL)
+_SENTENCE: Final = re.compile(r"(?P<number>[A-Z]{3}-\d+[ab]?): (?P<sentence>[A-Z`].*\.)", re.DOTALL)
 
 Trait = Literal["lossless_wakeups", "renews_under_held_gil"]
 """The traits by which a store may declare that it does not promise a rule."""
