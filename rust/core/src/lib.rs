@@ -8,6 +8,7 @@ pub mod decide;
 pub mod error;
 pub mod ids;
 pub mod job;
+pub mod lease;
 pub mod memory;
 pub mod retry;
 pub mod state;

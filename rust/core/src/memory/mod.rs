@@ -1,92 +1,137 @@
 //! A store that keeps jobs in the memory of one process.
+//!
+//! Jobs lie in a slab, and every index names them by their slot: ids and keys by hash, a ready queue and a schedule for
+//! each queue, leases and retention by time, the listing by age. A job is in exactly the indexes that its state and its
+//! record ask for, which `audit` checks; nothing outlives the last job that needs it (RTN-1).
 
 mod answer;
+mod audit;
+mod bells;
+mod cancel;
+mod claim;
+mod claim_book;
+mod deadlines;
+mod effects;
+mod fenced;
+mod hashing;
+mod lane;
+mod list;
+mod moment;
+mod movement;
+mod names;
+mod queues;
+mod read;
+mod record;
+mod settle;
+mod slab;
+mod submit;
+mod sweep;
+mod view;
+
+use std::fmt;
 
 pub use answer::{
     CancelNotice, Cancellation, Claim, ClaimRequest, Claims, Enqueued, Expired, JobFilter, Page,
     QueueCounts, Renewal, Reservation, Settled, Settlement, Wakes,
 };
-
-use std::sync::Arc;
+pub use audit::Footprint;
 
 use crate::ids::JobId;
-use crate::job::{Body, Job, NewJob};
+use bells::Bells;
+use claim_book::ClaimBook;
+use deadlines::Deadlines;
+use effects::Families;
+use hashing::{Hashing, Lookup};
+use lane::Lane;
+use names::Names;
+use queues::Queues;
+use record::Record;
+use slab::{Slab, Slot};
 
-/// The store. Every operation takes the time as an argument; it may jump.
-#[derive(Debug, Default)]
+/// The store. Every operation takes the time as an argument, in UTC milliseconds; it may jump.
 pub struct MemoryStore {
-    wakes: Wakes,
+    hashing: Hashing,
+    jobs: Slab<Record>,
+    ids: Lookup,
+    /// Jobs by the scope and key of their submission (IDM-1).
+    keys: Lookup,
+    names: Names,
+    queues: Queues,
+    /// All jobs by age.
+    listing: Lane,
+    /// Failed jobs by age: the dead letters, which a listing finds without passing all others.
+    failed: Lane,
+    leases: Deadlines,
+    claims: ClaimBook,
+    /// Ended jobs by the time at which payload and result go before the record does.
+    strips: Deadlines,
+    /// Ended jobs by the time at which the record goes.
+    prunes: Deadlines,
+    families: Families,
+    bells: Bells,
 }
 
-macro_rules! api {
-    ($($(#[$m:meta])* fn $name:ident(&mut self $(, $a:ident: $t:ty)*) -> $r:ty { $e:expr })+) => {
-        #[allow(unused_variables, missing_docs)]
-        impl MemoryStore {
-            $($(#[$m])* pub fn $name(&mut self $(, $a: $t)*) -> $r { $e })+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        let hashing = Hashing::default();
+        Self {
+            families: Families::new(&hashing),
+            bells: Bells::new(&hashing),
+            hashing,
+            jobs: Slab::default(),
+            ids: Lookup::default(),
+            keys: Lookup::default(),
+            names: Names::default(),
+            queues: Queues::default(),
+            listing: Lane::default(),
+            failed: Lane::default(),
+            leases: Deadlines::default(),
+            claims: ClaimBook::default(),
+            strips: Deadlines::default(),
+            prunes: Deadlines::default(),
         }
-    };
+    }
 }
 
-api! {
-    fn enqueue(&mut self, jobs: Vec<NewJob>, max_queued: Option<usize>, now: u64) -> Vec<Enqueued> { Vec::new() }
-    fn claim(&mut self, request: &ClaimRequest<'_>, now: u64) -> Claims { Claims { claims: vec![], next_due_ms: None } }
-    fn release_claim(&mut self, claim_id: &str, now: u64) -> usize { 0 }
-    fn renew(&mut self, leases: &[(JobId, u64)], lease_ms: u64, now: u64) -> Vec<Renewal> { Vec::new() }
-    fn settle(&mut self, settlements: Vec<Settlement>, now: u64) -> Vec<Settled> { Vec::new() }
-    fn expired(&mut self, limit: usize, now: u64) -> Vec<Expired> { Vec::new() }
-    fn cancel(&mut self, id: JobId, now: u64) -> Cancellation { Cancellation::Missing }
-    fn run_now(&mut self, id: JobId, now: u64) -> Option<Job> { None }
-    fn promote(&mut self, limit: usize, now: u64) -> usize { 0 }
-    fn strip(&mut self, limit: usize, now: u64) -> usize { 0 }
-    fn prune(&mut self, limit: usize, now: u64) -> usize { 0 }
-    fn delete(&mut self, id: JobId) -> bool { false }
-    fn progress(&mut self, id: JobId, fence: u64, body: Body, now: u64) -> bool { false }
-    fn reserve(&mut self, id: JobId, fence: u64, key: &str, nonce: &str, takeover: bool, now: u64) -> Reservation { Reservation::Stale }
-    fn record(&mut self, id: JobId, fence: u64, key: &str, nonce: &str, value: Option<Body>, now: u64) -> bool { false }
-    fn watch(&mut self, id: JobId) -> () { () }
-    fn unwatch(&mut self, id: JobId) -> () { () }
-    fn pause(&mut self, queue: &str, paused: bool) -> () { () }
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MemoryStore")
+            .field("footprint", &self.footprint())
+            .finish_non_exhaustive()
+    }
 }
 
-#[allow(unused_variables, missing_docs, clippy::unused_self)]
 impl MemoryStore {
+    /// Make an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
-    pub fn take_wakes(&mut self) -> Wakes {
-        std::mem::take(&mut self.wakes)
+
+    /// Count one more watcher of a job, whose changes are then among the wakes; there need not be such a job.
+    pub fn watch(&mut self, id: JobId) {
+        self.bells.watch(id);
     }
+
+    /// Count one watcher less.
+    pub fn unwatch(&mut self, id: JobId) {
+        self.bells.unwatch(id);
+    }
+
+    /// Whether anybody is to be woken.
     #[must_use]
     pub fn has_wakes(&self) -> bool {
-        false
+        self.bells.any()
     }
-    #[must_use]
-    pub fn get(&self, id: JobId) -> Option<Job> {
-        None
+
+    /// Take away whom to wake; the next wakes are those of later operations.
+    pub fn take_wakes(&mut self) -> Wakes {
+        self.bells.take()
     }
-    /// A cursor that is not one of ours starts from the newest.
-    #[must_use]
-    pub fn list(&self, filter: &JobFilter<'_>, cursor: Option<&str>, limit: usize) -> Page {
-        Page {
-            jobs: vec![],
-            cursor: None,
-        }
-    }
-    #[must_use]
-    pub fn counts(&self) -> Vec<QueueCounts> {
-        Vec::new()
-    }
-    #[must_use]
-    pub fn oldest_ready(&self, now: u64) -> Vec<(Arc<str>, u64)> {
-        Vec::new()
-    }
-    #[must_use]
-    pub fn next_due(&self) -> Option<u64> {
-        None
-    }
-    #[must_use]
-    pub fn paused(&self) -> Vec<Arc<str>> {
-        Vec::new()
+
+    fn find(&self, id: JobId) -> Option<Slot> {
+        self.ids
+            .find(self.hashing.id(id), |slot| self.jobs[slot].id == id)
     }
 }
