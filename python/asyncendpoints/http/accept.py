@@ -1,0 +1,224 @@
+"""The submission of a request whose body has been captured and whose input has been found valid."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from asyncendpoints.errors import (
+    AsyncEndpointsError,
+    ConfigurationError,
+    IdempotencyKeyMissing,
+    PayloadTooLarge,
+)
+from asyncendpoints.http.capture import ClientGone
+from asyncendpoints.http.events import EventStream, wants_events
+from asyncendpoints.http.idempotency import read_key, request_fingerprint
+from asyncendpoints.http.owners import owner_of
+from asyncendpoints.http.preferences import NONE, VARY_PREFER, parse_prefer
+from asyncendpoints.http.problems import problem_for
+from asyncendpoints.http.reply import JSON, Reply
+from asyncendpoints.http.representation import encode_job, retry_after
+from asyncendpoints.http.results import result_reply
+from asyncendpoints.http.urls import job_urls, url_prefix
+from asyncendpoints.http.waiting import wait_for_end, while_there
+from asyncendpoints.submission import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+
+    from asyncendpoints.http.endpoint import HttpEndpoint
+    from asyncendpoints.http.preferences import Preferences
+    from asyncendpoints.request import StoredRequest
+    from asyncendpoints.submission import Submission
+
+_log = logging.getLogger("asyncendpoints.http")
+
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
+_MISSING: Final = "this endpoint requires an idempotency key; send it in the {} header"
+
+
+async def accept(
+    request: Request,
+    endpoint: HttpEndpoint,
+    *,
+    body: bytes | None,
+    stored: StoredRequest | None,
+    fingerprint: bytes | None = None,
+    response_headers: Sequence[tuple[bytes, bytes]] = (),
+    key: str | None = None,
+    delay: float = 0.0,
+    sent: bytes | None = None,
+) -> Response:
+    """Answer a submission: the key's rules, the owner, the hook, the write, and what the client prefers to hear.
+
+    Every refusal is returned as a problem document; nothing is raised for it.
+
+    Args:
+        request: The request, after validation.
+        endpoint: The asynchronous endpoint.
+        body: What will be stored as the job's payload.
+        stored: The stored form of the request.
+        fingerprint: What makes it the same submission (32 bytes); None takes it from the request and its body.
+        response_headers: Headers that dependencies have set; they go on every answer.
+        key: An idempotency key from elsewhere than the request's headers.
+        delay: Seconds to wait before the first attempt.
+        sent: The request's body where that is not what will be stored; it is what the fingerprint is made of.
+
+    Raises:
+        ConfigurationError: The hook or the owner function does not keep its side.
+    """
+    scope = request.scope
+    settings = endpoint.engine.settings
+    policy = endpoint.handler.policy
+    try:
+        if body is not None and len(body) > endpoint.max_body_bytes:
+            raise PayloadTooLarge(endpoint.max_body_bytes)  # noqa: TRY301
+        if key is None:
+            key = read_key(scope, settings)
+        if key is None and policy.require_idempotency_key:
+            raise IdempotencyKeyMissing(_MISSING.format(settings.idempotency_headers[0]))  # noqa: TRY301
+    except AsyncEndpointsError as error:
+        return problem_for(scope, error, request_id=key, headers=response_headers)
+    owner = None if settings.owner is None else await owner_of(request, settings)
+    if key is not None and fingerprint is None:
+        fingerprint = await request_fingerprint(scope, body if sent is None else sent, settings)
+    draft = Draft(
+        endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner
+    )
+    if policy.before_enqueue is None:
+        return await _write(request, endpoint, draft, response_headers)
+    return await _with_hook(request, endpoint, draft, response_headers)
+
+
+async def _with_hook(
+    request: Request, endpoint: HttpEndpoint, draft: Draft, response_headers: Sequence[tuple[bytes, bytes]]
+) -> Response:
+    """Let the endpoint's hook answer by itself, or change the draft and go on."""
+    hook = endpoint.handler.policy.before_enqueue
+    assert hook is not None
+    request.state.submission = draft
+    written = False
+
+    async def call_next(_: Request) -> Response:
+        nonlocal written
+        if written:
+            raise ConfigurationError(
+                "a before_enqueue hook may call call_next once; its second call would submit again"
+            )
+        written = True
+        return await _write(request, endpoint, draft, response_headers)
+
+    response = await hook(request, call_next)
+    if not isinstance(response, Response):
+        raise ConfigurationError(
+            f"the before_enqueue hook of {endpoint.handler.name!r} must return a response, its own or that of "
+            f"call_next(request), not {type(response).__name__}"
+        )
+    return response
+
+
+async def _write(
+    request: Request, endpoint: HttpEndpoint, draft: Draft, response_headers: Sequence[tuple[bytes, bytes]]
+) -> Response:
+    try:
+        submission = await endpoint.engine.submit(draft)
+    except ConfigurationError:
+        raise  # What a hook made of the draft cannot be stored: the application's mistake, not the client's.
+    except AsyncEndpointsError as error:
+        return problem_for(request.scope, error, request_id=draft.idempotency_key, headers=response_headers)
+    if draft.idempotency_key is None:
+        _warn(endpoint, submission.job.job_id)
+    accepts: list[bytes] = []
+    prefers: list[bytes] = []
+    for name, value in request.scope["headers"]:
+        if name == b"accept":
+            accepts.append(value)
+        elif name == b"prefer":
+            prefers.append(value)
+    if accepts and wants_events(accepts):
+        return _stream(request, endpoint, submission, response_headers)
+    preferences = parse_prefer(prefers, max_wait=endpoint.engine.settings.max_wait) if prefers else NONE
+    if preferences.wait is not None:
+        return await _held(request, endpoint, submission, preferences, response_headers)
+    return accepted(request, endpoint, submission, preferences, response_headers)
+
+
+def accepted(
+    request: Request,
+    endpoint: HttpEndpoint,
+    submission: Submission,
+    preferences: Preferences = NONE,
+    response_headers: Sequence[tuple[bytes, bytes]] = (),
+) -> Reply:
+    """Make the 202: the job resource, and where it is."""
+    engine = endpoint.engine
+    job = submission.job
+    urls = job_urls(url_prefix(request.scope), engine.settings, job.job_id)
+    headers = [JSON, (b"location", urls.status.encode("ascii")), retry_after(job, engine.clock), VARY_PREFER]
+    if submission.replayed:
+        headers.append(_REPLAYED)
+    if preferences is not NONE:
+        headers += preferences.applied
+    if response_headers:
+        headers += response_headers
+    return Reply(202, encode_job(job, urls), headers)
+
+
+async def _held(
+    request: Request,
+    endpoint: HttpEndpoint,
+    submission: Submission,
+    preferences: Preferences,
+    response_headers: Sequence[tuple[bytes, bytes]],
+) -> Response:
+    """Hold the request until the job ends or the time is up; a client that goes away leaves the job untouched."""
+    engine = endpoint.engine
+    job = submission.job
+    try:
+        if not job.done and preferences.wait:
+            job = await while_there(request.receive, wait_for_end(engine, job, preferences.wait))
+            submission = type(submission)(job, submission.replayed)
+    except ClientGone:
+        return Response()
+    except AsyncEndpointsError as error:
+        # The job is stored: the 202 is true whatever has become of the wait.
+        _log.warning("waiting for job %s ended early: %s", job.job_id, error, extra={"job_id": job.job_id})
+    if not job.done:
+        return accepted(request, endpoint, submission, preferences, response_headers)
+    urls = job_urls(url_prefix(request.scope), engine.settings, job.job_id)
+    headers = [(b"content-location", urls.result.encode("ascii")), VARY_PREFER, *preferences.applied]
+    if submission.replayed:
+        headers.append(_REPLAYED)
+    return result_reply(request.scope, engine, job, urls, headers=(*headers, *response_headers), ranges=False)
+
+
+def _stream(
+    request: Request,
+    endpoint: HttpEndpoint,
+    submission: Submission,
+    response_headers: Sequence[tuple[bytes, bytes]],
+) -> EventStream:
+    urls = job_urls(url_prefix(request.scope), endpoint.engine.settings, submission.job.job_id)
+    headers = [(b"location", urls.status.encode("ascii")), VARY_PREFER]
+    if submission.replayed:
+        headers.append(_REPLAYED)
+    return EventStream(endpoint.engine, submission.job, urls, headers=(*headers, *response_headers))
+
+
+def _warn(endpoint: HttpEndpoint, job_id: str) -> None:
+    """Say once for each endpoint as a warning, and then as information, that a retry will run twice."""
+    level = logging.INFO if endpoint.warned else logging.WARNING
+    endpoint.warned = True
+    if _log.isEnabledFor(level):
+        _log.log(
+            level,
+            "job %s of %s came without an idempotency key: if the client sends it again, it runs again",
+            job_id,
+            endpoint.handler.name,
+            extra={"job_id": job_id},
+        )

@@ -1,0 +1,45 @@
+"""What HTTP knows of an asynchronous endpoint: its handler, its engine, and the kind of body it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asyncendpoints.engine import Engine
+    from asyncendpoints.registry import Handler
+
+BodyKind: TypeAlias = Literal["json", "form", "any", "none"]
+"""What an endpoint's body must be: checked JSON, a form, anything, or nothing that is looked at."""
+
+ATTRIBUTE: Final = "__asyncendpoint__"
+"""The attribute of a route's function that holds its `HttpEndpoint`."""
+
+
+class HttpEndpoint:
+    """A route's asynchronous side; it stands on the route's function as `__asyncendpoint__`.
+
+    Args:
+        handler: The registered handler, with its policy.
+        engine: Where submissions go.
+        body: The kind of body that the endpoint takes.
+    """
+
+    __slots__ = ("body", "engine", "handler", "max_body_bytes", "warned")
+
+    def __init__(self, handler: Handler, engine: Engine, *, body: BodyKind = "json") -> None:
+        self.handler = handler
+        self.engine = engine
+        self.body: BodyKind = body
+        self.max_body_bytes: int = handler.policy.max_body_bytes
+        self.warned = False
+
+    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:  # noqa: ARG002 (for adapters that learn it from the route)
+        """Return the kind of body that this route takes; adapters that learn it from the route override this."""
+        return self.body
+
+
+def endpoint_of(scope: Mapping[str, Any]) -> HttpEndpoint | None:
+    """Return the asynchronous endpoint that the router has chosen for this request, or None."""
+    return getattr(scope.get("endpoint"), ATTRIBUTE, None)

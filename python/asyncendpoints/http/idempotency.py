@@ -1,0 +1,104 @@
+"""The client's idempotency key, and what makes two requests the same one.
+
+Source: draft-ietf-httpapi-idempotency-key-header; its key is a structured-field string (RFC 9651), and bare keys, which
+most clients send, are taken as well.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, unquote_plus
+
+from asyncendpoints.errors import IdempotencyKeyInvalid
+from asyncendpoints.http.forms import form_digest
+from asyncendpoints.http.stored import full_path
+from asyncendpoints.submission import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asyncendpoints.settings import Settings
+
+_BARE: Final = re.compile(rb"[\x21\x23-\x7e]{1,255}")
+_QUOTED: Final = re.compile(rb'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
+_ESCAPED: Final = re.compile(rb'\\(["\\])')
+LONGEST: Final = 255
+
+
+def parse_key(value: bytes) -> str:
+    """Return the key that a header or parameter carries, unquoted.
+
+    Raises:
+        IdempotencyKeyInvalid: It is not 1 to 255 visible ASCII characters, bare or as a quoted string.
+    """
+    if _BARE.fullmatch(value):
+        return value.decode("ascii")
+    quoted = _QUOTED.fullmatch(value)
+    if quoted is not None:
+        key = _ESCAPED.sub(rb"\1", quoted[1])
+        if len(key) <= LONGEST:
+            return key.decode("ascii")
+    raise IdempotencyKeyInvalid(
+        f"an idempotency key is 1 to {LONGEST} visible ASCII characters, bare and then without a double quote, or as "
+        "a quoted string"
+    )
+
+
+def read_key(scope: Mapping[str, Any], settings: Settings) -> str | None:
+    """Return the request's key, or None.
+
+    Raises:
+        IdempotencyKeyInvalid: The key is malformed, or there are several, by header or parameter.
+    """
+    names = header_names(settings)
+    sent = [value for name, value in scope["headers"] if name in names]
+    if settings.idempotency_query is not None and scope["query_string"]:
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+        sent += [
+            value.encode("latin-1", "replace") for name, value in pairs if name == settings.idempotency_query
+        ]
+    if not sent:
+        return None
+    if len(sent) > 1:
+        raise IdempotencyKeyInvalid("the request carries several idempotency keys; send one")
+    return parse_key(sent[0].strip(b" \t"))
+
+
+def header_names(settings: Settings) -> frozenset[bytes]:
+    """Return the names of the headers that may carry the key, as ASGI has them."""
+    names = _names.get(settings.idempotency_headers)
+    if names is None:
+        names = frozenset(name.lower().encode("ascii") for name in settings.idempotency_headers)
+        _names[settings.idempotency_headers] = names
+    return names
+
+
+_names: dict[tuple[str, ...], frozenset[bytes]] = {}
+
+
+async def request_fingerprint(scope: Mapping[str, Any], body: bytes | None, settings: Settings) -> bytes:
+    """Return the digest of what the request asks for: method, path, query without the key, and body (IDM-2)."""
+    content = body or b""
+    if content:
+        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        if b"form" in content_type.lower():
+            form = await form_digest(content_type, content)
+            content = content if form is None else form
+    query: bytes = scope["query_string"]
+    if settings.idempotency_query is not None and query:
+        query = without_parameter(query, settings.idempotency_query)
+    # The path as sent, where the server tells: %2F and / are different paths.
+    raw: bytes | None = scope.get("raw_path")
+    path = full_path(scope) if raw is None else raw.decode("latin-1")
+    return fingerprint(scope["method"], path, query.decode("latin-1"), content)
+
+
+def without_parameter(query: bytes, parameter: str) -> bytes:
+    """Return the raw query string without the parameter of this name; everything else stays byte for byte."""
+    kept = [
+        part
+        for part in query.split(b"&")
+        if unquote_plus(part.split(b"=", 1)[0].decode("latin-1"), encoding="latin-1") != parameter
+    ]
+    return b"&".join(kept)

@@ -1,0 +1,158 @@
+"""The answer of `GET …/result`: what the handler returned, as it wants it presented, or why there is nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from asyncendpoints import problem_types
+from asyncendpoints.http.problems import instance, problem, problem_reply
+from asyncendpoints.http.ranges import requested_range
+from asyncendpoints.http.reply import JSON, Reply
+from asyncendpoints.http.representation import encode_job, retry_after
+from asyncendpoints.result import ResultMeta, decode_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asyncendpoints.engine import Engine
+    from asyncendpoints.http.urls import JobUrls
+    from asyncendpoints.job import Job
+
+_PLAIN: Final = ResultMeta()
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+_OURS: Final = frozenset(
+    {
+        "accept-ranges",
+        "connection",
+        "content-length",
+        "content-range",
+        "content-type",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that a handler cannot choose: they describe the message and the connection, which it never sees."""
+
+
+def result_reply(
+    scope: Mapping[str, Any],
+    engine: Engine,
+    job: Job,
+    urls: JobUrls,
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    ranges: bool = True,
+) -> Reply:
+    """Make the answer of `GET …/result` for a job in any state.
+
+    Args:
+        scope: The ASGI scope.
+        engine: Whose clock is asked.
+        job: The job.
+        urls: Its URLs.
+        headers: Further headers of the answer.
+        ranges: Whether the request's `Range` counts.
+    """
+    state = job.state
+    if state == "completed":
+        return _completed(scope, job, headers, ranges=ranges)
+    if state == "failed":
+        return _failed(scope, job, headers)
+    if state == "canceled":
+        detail = "The job was canceled, so it has no result."
+        return problem(
+            scope,
+            problem_types.JOB_CANCELED,
+            detail,
+            job_id=job.job_id,
+            request_id=job.request_id,
+            headers=headers,
+        )
+    return Reply(202, encode_job(job, urls), (JSON, retry_after(job, engine.clock), *headers))
+
+
+def _completed(
+    scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, bytes]], *, ranges: bool
+) -> Reply:
+    if job.stripped:
+        return _expired(scope, job, headers)
+    body = job.result
+    stored = job.result_meta
+    if body is None and stored is None:
+        return Reply(204, b"", headers)
+    meta = _PLAIN if stored is None else decode_meta(stored)
+    made = _safe_headers(meta)
+    if not any(name == b"etag" for name, _ in made):
+        made.append((b"etag", b'"%d"' % job.version))
+    made += headers
+    if meta.status_code in (204, 205, 304):
+        return Reply(meta.status_code, b"", made)
+    if meta.media_type is not None and _VALUE.fullmatch(meta.media_type):
+        made.append((b"content-type", meta.media_type.encode("latin-1")))
+    content = body or b""
+    if meta.status_code != 200 or not ranges:
+        return Reply(meta.status_code, content, made)
+    made.append((b"accept-ranges", b"bytes"))
+    return _ranged(scope, content, made)
+
+
+def _ranged(scope: Mapping[str, Any], content: bytes, made: list[tuple[bytes, bytes]]) -> Reply:
+    tag = next(value for name, value in made if name == b"etag")
+    part = requested_range(scope, len(content), tag)
+    if part is None:
+        return Reply(200, content, made)
+    if part == "unsatisfiable":
+        members = {
+            "type": "about:blank",
+            "title": "Range Not Satisfiable",
+            "status": 416,
+            "detail": f"The result has {len(content)} bytes.",
+            "instance": instance(scope),
+        }
+        return problem_reply(416, members, ((b"content-range", b"bytes */%d" % len(content)),))
+    first, last = part
+    made.append((b"content-range", b"bytes %d-%d/%d" % (first, last, len(content))))
+    return Reply(206, content[first : last + 1], made)
+
+
+def _failed(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, bytes]]) -> Reply:
+    if job.error is None:
+        return _expired(scope, job, headers)
+    members = cast("dict[str, Any]", msgspec.json.decode(job.error))
+    status = members.get("status")
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        status = members["status"] = 500
+    members.setdefault("instance", instance(scope))
+    members.setdefault("jobId", job.job_id)
+    if job.request_id is not None:
+        members.setdefault("requestId", job.request_id)
+    return problem_reply(status, members, headers)
+
+
+def _expired(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, bytes]]) -> Reply:
+    return problem(
+        scope,
+        problem_types.RESULT_EXPIRED,
+        "The job has ended, and the time for which its result is kept has passed.",
+        job_id=job.job_id,
+        request_id=job.request_id,
+        headers=headers,
+    )
+
+
+def _safe_headers(meta: ResultMeta) -> list[tuple[bytes, bytes]]:
+    """Return the handler's headers without those that are not its to choose, or that could not stand in one line."""
+    return [
+        (name.lower().encode("ascii"), value.encode("latin-1"))
+        for name, value in meta.headers
+        if _NAME.fullmatch(name) and _VALUE.fullmatch(value) and name.lower() not in _OURS
+    ]
