@@ -56,7 +56,7 @@ mutation: $(DEV) $(BUILT) ## Remove one fence condition after the other: the sui
 
 wheel: $(WHEEL) ## Build the abi3 manylinux wheel, install it into a fresh environment and run a job with it
 	rm -rf dist
-	$(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 --out dist
+	PATH="$(BIN):$$PATH" maturin build --release --locked --zig --compatibility manylinux2014 --out dist
 	$(BIN)/python -m checks.wheel dist
 
 clean: ## Remove environments, builds and caches
