@@ -1,0 +1,184 @@
+"""From a stored request to a handler's arguments: in the worker, and when a script submits."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, cast
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from asyncendpoints.errors import JobError, ValidationFailed
+from asyncendpoints.http.fastapi.internals import Extractor
+from asyncendpoints.http.fastapi.worker import CONTEXT_KEY, WorkerDependencies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AsyncExitStack
+    from types import TracebackType
+
+    from asyncendpoints.context import JobContext
+    from asyncendpoints.http.fastapi.signature import HandlerSignature
+    from asyncendpoints.request import StoredRequest
+
+
+class FastAPIArguments:
+    """How a FastAPI handler gets its parameters in the worker (an `ArgumentSource`).
+
+    Args:
+        signature: What the handler takes.
+        application: Gives the application that `install` was called with, or None.
+    """
+
+    def __init__(self, signature: HandlerSignature, application: Callable[[], Any]) -> None:
+        self.signature = signature
+        self._application = application
+        self.dependencies = WorkerDependencies(lambda: getattr(application(), "dependency_overrides", {}))
+        self._extractors: dict[tuple[str, bool | None], Extractor] = {}
+        worker = [self.dependencies.parameter(name, marker) for name, marker in signature.worker.items()]
+        self._declared = signature.visible(worker)
+        self._positional = [
+            one.name for one in signature.order if one.kind is inspect.Parameter.POSITIONAL_ONLY
+        ]
+
+    @property
+    def declared(self) -> inspect.Signature:
+        """What FastAPI extracts in the worker, and the request-time dependencies beside it."""
+        return self._declared
+
+    async def resolve(
+        self, context: JobContext[Any], request: StoredRequest, payload: bytes | None, stack: AsyncExitStack
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of one run; an `HTTPException` out of it becomes the job's problem.
+
+        Raises:
+            ValidationFailed: The stored request does not fit the handler (any more).
+            JobError: A dependency answered with an HTTP error.
+        """
+        # Entered first, so that every dependency's clean-up sees the exception as it was raised.
+        stack.push_async_exit(_as_job_error)
+        signature = self.signature
+        values: dict[str, Any] = {}
+        if signature.requested or signature.worker:
+            scope = self._scope(request)
+            scope[CONTEXT_KEY] = context
+            extractor = self._extractor(request)
+            try:
+                values = await extractor.extract(scope, payload or b"", stack)
+            except RequestValidationError as error:
+                raise ValidationFailed(error.errors()) from error
+        for name, stored in signature.values.items():
+            body = request.values.get(name)
+            values[name] = self._default(name) if body is None else stored.decode(body)
+        if signature.context is not None:
+            values[signature.context] = context
+        return tuple(values.pop(name) for name in self._positional), values
+
+    async def validate(self, request: StoredRequest, payload: bytes | None, stack: AsyncExitStack) -> bool:
+        """Check a request that a script made, as the worker will; return whether its body is embedded.
+
+        Raises:
+            ValidationFailed: The request is not what the handler takes.
+        """
+        extractor = Extractor(request.route, self.signature.visible())
+        try:
+            await extractor.extract(self._scope(request), payload or b"", stack)
+        except RequestValidationError as error:
+            raise ValidationFailed(error.errors()) from error
+        except HTTPException as error:
+            raise ValidationFailed([{"loc": ["body"], "msg": str(error.detail), "type": "body"}]) from error
+        return extractor.embed
+
+    def _extractor(self, request: StoredRequest) -> Extractor:
+        key = (request.route, request.embed)
+        extractor = self._extractors.get(key)
+        if extractor is None:
+            extractor = self._extractors[key] = Extractor(
+                request.route,
+                self._declared,
+                solve=self.signature.worker,
+                embed=request.embed,
+                overrides=self.dependencies,
+            )
+        return extractor
+
+    def _scope(self, request: StoredRequest) -> dict[str, Any]:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": request.scheme,
+            "path": request.path,
+            "raw_path": request.path.encode("utf-8", "surrogateescape"),
+            "root_path": request.root_path,
+            "query_string": request.query.encode("latin-1"),
+            "headers": headers,
+            "path_params": dict(request.path_params),
+            "server": _server(request.headers),
+            "client": None,
+            "state": {},
+        }
+        application = self._application()
+        if application is not None:
+            scope["app"] = application
+        return scope
+
+    def _default(self, name: str) -> Any:
+        """Return what a parameter is without a stored value: the handler has changed since."""
+        for parameter in self.signature.depends:
+            if parameter.name == name and _has_plain_default(parameter):
+                return parameter.default
+        raise ValidationFailed([missing_value(name)])
+
+
+def missing_value(name: str) -> dict[str, Any]:
+    """Return the error for a dependency's value that nobody gave."""
+    return {
+        "loc": ["dependency", name],
+        "msg": "The value of this dependency was not stored",
+        "type": "missing",
+    }
+
+
+def _has_plain_default(parameter: inspect.Parameter) -> bool:
+    from fastapi.params import Depends
+
+    return parameter.default is not inspect.Parameter.empty and not isinstance(parameter.default, Depends)
+
+
+def _server(headers: list[tuple[str, str]]) -> tuple[str, int | None] | None:
+    for name, value in headers:
+        if name == "host":
+            host, _, port = value.rpartition(":")
+            return (host, int(port)) if host and port.isdigit() else (value, None)
+    return None
+
+
+async def _as_job_error(
+    kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+) -> bool:
+    """Turn an HTTP error of a handler or dependency, an answer on purpose, into the job's problem."""
+    del kind, traceback
+    if isinstance(error, HTTPException) and 400 <= error.status_code <= 599:
+        # FastAPI lets its errors have any JSON as their detail.
+        detail: Any = cast("Any", error).detail
+        extensions: Mapping[str, Any] = {} if isinstance(detail, str) else {"errors": detail}
+        raise JobError(
+            _title(error),
+            status=error.status_code,
+            detail=detail if isinstance(detail, str) else None,
+            retryable=error.status_code >= 500,
+            extensions=extensions,
+        ) from error
+    return False
+
+
+def _title(error: HTTPException) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(error.status_code).phrase
+    except ValueError:
+        return "HTTP error"

@@ -1,0 +1,184 @@
+"""All that is used of FastAPI beyond its documented interface, in this one file.
+
+Tested against FastAPI 0.160, the lowest supported version, and 0.165. It relies on this: `analyze_param`
+tells what a parameter is; an `APIRoute` knows its dependant, its body field and whether that body is embedded;
+`get_request_handler` extracts the parameters of a dependant from a request whose scope holds three exit
+stacks; an included route's effective context is in the scope under `fastapi`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import params
+from fastapi.dependencies.utils import analyze_param, get_dependant
+from fastapi.routing import APIRoute, get_request_handler
+from fastapi.security.base import SecurityBase
+from starlette.requests import Request
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+    from fastapi.dependencies.models import Dependant
+    from fastapi.dependencies.utils import ParamDetails
+
+    from asyncendpoints.http.endpoint import BodyKind
+
+FORM_LIMITS: Final = {"max_files": float("inf"), "max_fields": float("inf"), "max_part_size": float("inf")}
+"""A stored body was parsed once within the limits of its route; its second parsing has none."""
+
+
+def analyse_parameter(name: str, annotation: Any, default: Any) -> ParamDetails:
+    """Return what FastAPI takes this parameter of a path operation or dependency for.
+
+    The names in the route's path are not known yet: a path parameter passes for a query parameter.
+
+    Raises:
+        AssertionError: FastAPI refuses the combination of annotation and default.
+        FastAPIError: Its type has no schema.
+    """
+    return analyze_param(param_name=name, annotation=annotation, value=default, path_param_names=set())
+
+
+def is_security_scheme(dependency: Any) -> bool:
+    """Return whether the dependency is one of FastAPI's security schemes."""
+    while isinstance(dependency, functools.partial):
+        dependency = dependency.func
+    return isinstance(inspect.unwrap(dependency), SecurityBase)
+
+
+def effective_route(scope: Mapping[str, Any]) -> Any:
+    """Return what knows the chosen route's path and body field, with what its routers add to them."""
+    route = scope.get("route")
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    if context is not None and context.original_route is route:
+        return context
+    return route
+
+
+def route_template(route: Any) -> str:
+    """Return the path of an effective route, with its parameters in braces."""
+    return route.path_format
+
+
+def embeds_body(route: Any) -> bool:
+    """Return whether the body parameters of an effective route are members of the body."""
+    return getattr(route, "_embed_body_fields", False)
+
+
+def body_kind_of(route: Any) -> BodyKind:
+    """Return the kind of body that FastAPI reads for an effective route."""
+    field = getattr(route, "body_field", None)
+    if field is None:
+        return "none"
+    if isinstance(field.field_info, params.Form):
+        return "form"
+    media_type = str(getattr(field.field_info, "media_type", "application/json")).lower()
+    return "json" if media_type == "application/json" or media_type.endswith("+json") else "any"
+
+
+class _Extracted(Response):
+    """The extracted values; a response, because that is what FastAPI lets pass untouched."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+        self.background = None
+
+
+async def _extract(**values: Any) -> Response:
+    return _Extracted(values)
+
+
+class Extractor:
+    """Extracts parameters from a stored request with FastAPI's own code.
+
+    Args:
+        template: The route's path, with its parameters in braces.
+        signature: The parameters to extract, and those dependencies' that are only declared.
+        solve: Names of the dependencies to solve; the others ran before the job was stored.
+        embed: Whether body parameters are members of the body; None to decide it as FastAPI does.
+        overrides: What offers `dependency_overrides`.
+    """
+
+    __slots__ = ("_handle", "dependant", "embed")
+
+    def __init__(
+        self,
+        template: str,
+        signature: inspect.Signature,
+        *,
+        solve: Iterable[str] = (),
+        embed: bool | None = None,
+        overrides: Any = None,
+    ) -> None:
+        route = APIRoute(template, _declared(signature), methods=["POST"])
+        names = frozenset(solve)
+        dependant = copy.copy(route.dependant)
+        dependant.dependencies = [one for one in dependant.dependencies if one.name in names]
+        dependant.call = _extract
+        self.dependant: Dependant = dependant
+        self.embed = embeds_body(route) if embed is None else embed
+        self._handle = get_request_handler(
+            dependant,
+            body_field=route.body_field,
+            # A body without a media type counts as JSON.
+            strict_content_type=False,
+            dependency_overrides_provider=overrides,
+            embed_body_fields=self.embed,
+        )
+
+    async def extract(self, scope: dict[str, Any], body: bytes, stack: AsyncExitStack) -> dict[str, Any]:
+        """Return the parameters' values; what they keep open is closed with the stack.
+
+        Raises:
+            RequestValidationError: The request is not what the parameters take.
+            HTTPException: The body cannot be parsed, or a dependency answered with an error.
+        """
+        pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return pending.pop() if pending else {"type": "http.disconnect"}
+
+        scope["fastapi"] = {"form_limits": FORM_LIMITS}
+        # In a request these three stacks are nested in this order, so that a dependency of a function's scope
+        # ends before one of the request's, and files are closed last.
+        scope["fastapi_middleware_astack"] = await stack.enter_async_context(AsyncExitStack())
+        scope["fastapi_inner_astack"] = await stack.enter_async_context(AsyncExitStack())
+        scope["fastapi_function_astack"] = await stack.enter_async_context(AsyncExitStack())
+        extracted = await self._handle(Request(scope, receive))
+        if not isinstance(
+            extracted, _Extracted
+        ):  # pragma: no cover (FastAPI would have to replace a response)
+            raise TypeError("FastAPI has replaced the extracted values")
+        return extracted.values
+
+
+def _declared(signature: inspect.Signature) -> Callable[..., Any]:
+    async def declared(**values: Any) -> None: ...
+
+    declared.__signature__ = signature  # type: ignore[attr-defined]
+    return declared
+
+
+def dependants(signature: inspect.Signature, names: Container[str]) -> Iterator[tuple[str, Dependant]]:
+    """Yield the named dependencies of a signature and all below them, each with the name that led to it.
+
+    Raises:
+        AssertionError: FastAPI refuses a parameter below.
+        FastAPIError: A parameter below has no schema.
+    """
+    for dependant in get_dependant(path="/", call=_declared(signature)).dependencies:
+        if dependant.name is not None and dependant.name in names:
+            for below in _flattened(dependant):
+                yield dependant.name, below
+
+
+def _flattened(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for one in dependant.dependencies:
+        yield from _flattened(one)

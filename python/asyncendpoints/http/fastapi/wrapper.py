@@ -1,0 +1,90 @@
+"""The function that FastAPI sees in the handler's place: it stores the request and answers with the job."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.responses import Response
+
+from asyncendpoints.http.accept import accept
+from asyncendpoints.http.capture import ClientGone, Refused, captured_body
+from asyncendpoints.http.endpoint import ATTRIBUTE, BodyKind, HttpEndpoint
+from asyncendpoints.http.fastapi.internals import body_kind_of, effective_route, embeds_body, route_template
+from asyncendpoints.http.fastapi.signature import REQUEST, RESPONSE, injected
+from asyncendpoints.http.stored import stored_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+
+    from asyncendpoints.http.fastapi.signature import HandlerSignature
+
+
+class FastAPIEndpoint(HttpEndpoint):
+    """An asynchronous endpoint whose body is what its route's parameters make of it."""
+
+    __slots__ = ()
+
+    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
+        """Return the kind of body that FastAPI reads for this route, its routers' dependencies included."""
+        return body_kind_of(effective_route(scope))
+
+
+def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[..., Any]:
+    """Return the function to decorate with a route.
+
+    FastAPI has validated the request and run its dependencies when it is called. It has the handler's name
+    and docstring, and `.handler` is the handler itself; `__wrapped__` is not set: FastAPI would look through it.
+    """
+    function = signature.function
+    policy = endpoint.handler.policy
+    stored_values = tuple((name, value.encode) for name, value in signature.values.items())
+
+    async def asynchronous(**arguments: Any) -> Response:
+        request: Request = arguments[REQUEST]
+        try:
+            body = await captured_body(request, endpoint)
+        except Refused as refused:
+            return refused.response
+        except ClientGone:
+            return Response()
+        scope = request.scope
+        route = effective_route(scope)
+        stored = stored_request(
+            scope,
+            policy,
+            values={name: encode(arguments[name]) for name, encode in stored_values},
+            embed=embeds_body(route),
+        )
+        if route is not scope.get("route"):
+            # The route of an included router does not know its prefix; its context does.
+            stored = msgspec.structs.replace(stored, route=route_template(route))
+        return await accept(
+            request, endpoint, body=body, stored=stored, response_headers=arguments[RESPONSE].raw_headers
+        )
+
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+        value = getattr(function, attribute, None)
+        if value is not None:
+            setattr(asynchronous, attribute, value)
+    if not hasattr(function, "__name__"):
+        asynchronous.__name__ = endpoint.handler.name
+    headers = endpoint.engine.settings.idempotency_headers
+    extra = injected(endpoint.handler.name, headers, required=policy.require_idempotency_key)
+    attributes: dict[str, Any] = {
+        "__signature__": signature.visible(extra),
+        ATTRIBUTE: endpoint,
+        "handler": function,
+    }
+    vars(asynchronous).update(attributes)
+    return asynchronous
+
+
+def default_name(function: Callable[..., Any]) -> str | None:
+    """Return the name that a handler has by itself, through partials; None where it has none."""
+    while not inspect.isroutine(function) and hasattr(function, "func"):
+        function = function.func  # type: ignore[attr-defined]
+    return getattr(function, "__name__", None)
