@@ -42,6 +42,7 @@ check: $(DEV) $(BUILT) ## Formatting, lints, strict types, layers, file sizes, r
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m checks
+	$(BIN)/python -m benches.report --check
 
 format: $(DEV) ## Format and fix what tools can fix
 	cargo fmt --all
