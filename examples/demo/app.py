@@ -11,7 +11,7 @@ from examples.csv_profile.app import profile_csv
 
 jobs = AsyncEndpoints("memory://", concurrency=20)
 app = FastAPI(title="asyncendpoints demo")
-jobs.install(app)
+jobs.install(app, health=True)
 
 
 class ReportRequest(BaseModel):
