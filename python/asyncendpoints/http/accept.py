@@ -27,7 +27,8 @@ from asyncendpoints.http.waiting import wait_for_end, while_there
 from asyncendpoints.submission import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Any
 
     from starlette.requests import Request
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from asyncendpoints.http.preferences import Preferences
     from asyncendpoints.request import StoredRequest
     from asyncendpoints.submission import Submission
+
+    Hook = Callable[[Any, Callable[[Any], Awaitable[Any]]], Awaitable[Any]]
 
 _log = logging.getLogger("asyncendpoints.http")
 
@@ -54,7 +57,7 @@ async def accept(
     delay: float = 0.0,
     sent: bytes | None = None,
 ) -> Response:
-    """Answer a submission: the key's rules, the owner, the hook, the write, and what the client prefers to hear.
+    """Answer a submission: the key's rules, the owner, the hook, the write, what the client prefers.
 
     Every refusal is returned as a problem document; nothing is raised for it.
 
@@ -63,7 +66,7 @@ async def accept(
         endpoint: The asynchronous endpoint.
         body: What will be stored as the job's payload.
         stored: The stored form of the request.
-        fingerprint: What makes it the same submission (32 bytes); None takes it from the request and its body.
+        fingerprint: What makes it the same submission (32 bytes); None takes it from the request.
         response_headers: Headers that dependencies have set; they go on every answer.
         key: An idempotency key from elsewhere than the request's headers.
         delay: Seconds to wait before the first attempt.
@@ -77,11 +80,11 @@ async def accept(
     policy = endpoint.handler.policy
     try:
         if body is not None and len(body) > endpoint.max_body_bytes:
-            raise PayloadTooLarge(endpoint.max_body_bytes)  # noqa: TRY301
+            raise PayloadTooLarge(endpoint.max_body_bytes)
         if key is None:
             key = read_key(scope, settings)
         if key is None and policy.require_idempotency_key:
-            raise IdempotencyKeyMissing(_MISSING.format(settings.idempotency_headers[0]))  # noqa: TRY301
+            raise IdempotencyKeyMissing(_MISSING.format(settings.idempotency_headers[0]))
     except AsyncEndpointsError as error:
         return problem_for(scope, error, request_id=key, headers=response_headers)
     owner = None if settings.owner is None else await owner_of(request, settings)
@@ -92,15 +95,17 @@ async def accept(
     )
     if policy.before_enqueue is None:
         return await _write(request, endpoint, draft, response_headers)
-    return await _with_hook(request, endpoint, draft, response_headers)
+    return await _with_hook(policy.before_enqueue, request, endpoint, draft, response_headers)
 
 
 async def _with_hook(
-    request: Request, endpoint: HttpEndpoint, draft: Draft, response_headers: Sequence[tuple[bytes, bytes]]
+    hook: Hook,
+    request: Request,
+    endpoint: HttpEndpoint,
+    draft: Draft,
+    response_headers: Sequence[tuple[bytes, bytes]],
 ) -> Response:
     """Let the endpoint's hook answer by itself, or change the draft and go on."""
-    hook = endpoint.handler.policy.before_enqueue
-    assert hook is not None
     request.state.submission = draft
     written = False
 
@@ -108,7 +113,7 @@ async def _with_hook(
         nonlocal written
         if written:
             raise ConfigurationError(
-                "a before_enqueue hook may call call_next once; its second call would submit again"
+                "a before_enqueue hook may call call_next once; twice would submit twice"
             )
         written = True
         return await _write(request, endpoint, draft, response_headers)
@@ -116,8 +121,8 @@ async def _with_hook(
     response = await hook(request, call_next)
     if not isinstance(response, Response):
         raise ConfigurationError(
-            f"the before_enqueue hook of {endpoint.handler.name!r} must return a response, its own or that of "
-            f"call_next(request), not {type(response).__name__}"
+            f"the before_enqueue hook of {endpoint.handler.name!r} must return a response, its own "
+            f"or that of call_next(request), not {type(response).__name__}"
         )
     return response
 
@@ -176,7 +181,7 @@ async def _held(
     preferences: Preferences,
     response_headers: Sequence[tuple[bytes, bytes]],
 ) -> Response:
-    """Hold the request until the job ends or the time is up; a client that goes away leaves the job untouched."""
+    """Hold the request until the job ends or the time is up; the job never notices."""
     engine = endpoint.engine
     job = submission.job
     try:

@@ -1,9 +1,10 @@
 """The body of a request to an asynchronous endpoint: read once, bounded, checked, and kept.
 
-The framework may read a body before the decorated function runs, and turns foreign errors into answers of its own. So
-the body is captured where it comes in: the middleware hands `Capture.receive` and `Capture.send` to the application.
-When the router has chosen an asynchronous endpoint, the first `receive` reads the whole body against its limit and
-checks it; a refusal is raised there, so that no dependency runs, and replaces whatever answer the framework makes of it.
+The framework may read a body before the decorated function runs, and turns foreign errors into answers of its
+own. So the body is captured where it comes in: the middleware hands `Capture.receive` and `Capture.send` to
+the application. When the router has chosen an asynchronous endpoint, the first `receive` reads the whole body
+against its limit and checks it; a refusal is raised there, so that no dependency runs, and replaces whatever
+answer the framework makes of it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SCOPE_KEY: Final = "asyncendpoints.capture"
 
 DISCARD: Final = 4 * 1_048_576
-"""How much of a refused body is read and dropped, so that a client that writes before it reads sees the answer."""
+"""How much of a refused body is read and dropped, for clients that write before they read."""
 
 _FORMS = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
 
@@ -66,8 +67,17 @@ class Capture:
     """One request's body, between the server and the application."""
 
     __slots__ = (
-        "_engine", "_passed", "_passed_bytes", "_receive", "_scope", "_send", "_whole", "body", "refusal", "started",
-    )  # fmt: skip
+        "_engine",
+        "_passed",
+        "_passed_bytes",
+        "_receive",
+        "_scope",
+        "_send",
+        "_whole",
+        "body",
+        "refusal",
+        "started",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, engine: Engine) -> None:
         self._engine = engine
@@ -77,13 +87,13 @@ class Capture:
         self.body: bytes | None = None
         self.refusal: Response | None = None
         self.started = False
-        # What somebody read before the route was known; None when it was too much to keep, or none of our business.
+        # What somebody read before the route was known; None when it is none of our business.
         self._passed: list[bytes] | None = []
         self._passed_bytes = 0
         self._whole = False
 
     async def receive(self) -> Message:
-        """Stand for the server's `receive`: an asynchronous endpoint gets its whole, checked body in one message."""
+        """Stand for the server's `receive`: our endpoints get the whole, checked body in one message."""
         if self.body is not None or self._passed is None:
             return await self._receive()
         target = endpoint_of(self._scope)
@@ -99,7 +109,7 @@ class Capture:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Stand for the server's `send`: the refusal of a body replaces the answer that the framework made of it."""
+        """Stand for the server's `send`: a refusal replaces the answer that the framework made of it."""
         if self.refusal is None:
             if message["type"] == "http.response.start":
                 self.started = True
@@ -182,7 +192,7 @@ class Capture:
         return False
 
     async def _pass_on(self) -> Message:
-        """Hand on a message for a route that is not known to be ours, and remember it as far as a limit may allow."""
+        """Hand on a message for a route that is not known to be ours, and remember it within bounds."""
         message = await self._receive()
         if message["type"] != "http.request" or self._passed is None:
             return message
@@ -202,7 +212,7 @@ class Capture:
         return message
 
     async def _send_refusal(self, refusal: Response, made: Any) -> None:
-        """Send the refusal, with the headers that inner middleware (CORS, request ids) put on the answer it replaces."""
+        """Send the refusal, with what inner middleware (CORS, say) put on the answer it replaces."""
         self.started = True
         kept = [
             pair for pair in made if not pair[0].startswith((b"content-", b"transfer-", b"etag", b"last-mod"))
@@ -233,7 +243,7 @@ async def captured_body(request: Request, target: BodyTarget) -> bytes:
 
 
 def _framing(scope: Scope) -> tuple[int, list[bytes], bool]:
-    """Return the declared length (-1 if none), the content types, and whether the client waits for 100 Continue."""
+    """Return the declared length (-1 if none), the content types, and whether 100 Continue is awaited."""
     length = -1
     content_types: list[bytes] = []
     expects = False
@@ -265,8 +275,8 @@ def _all_forms(content_types: list[bytes]) -> bool:
 
 def _check_json(scope: Scope, body: bytes, content_types: list[bytes], target: BodyTarget) -> None:
     if not content_types:
-        # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in the list
-        # that their header objects share with the scope.
+        # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in
+        # the list that their header objects share with the scope.
         scope["headers"].append((b"content-type", b"application/json"))
     elif not all(_is_json(value) for value in content_types):
         raise Refused(_unsupported(scope, content_types, "JSON"))
@@ -278,7 +288,7 @@ def _check_json(scope: Scope, body: bytes, content_types: list[bytes], target: B
 
 
 def _too_large(scope: Scope, limit: int, *, close: bool) -> Response:
-    # RFC 9110, 10.1.1: a server that answers before it has read the content says that it closes the connection.
+    # RFC 9110, 10.1.1: a server that answers before it has read the content says whether it closes.
     headers = (
         [(b"connection", b"close")] if close and scope.get("http_version", "1.1").startswith("1") else []
     )

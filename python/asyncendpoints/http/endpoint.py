@@ -35,8 +35,8 @@ class HttpEndpoint:
         self.max_body_bytes: int = handler.policy.max_body_bytes
         self.warned = False
 
-    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:  # noqa: ARG002 (for adapters that learn it from the route)
-        """Return the kind of body that this route takes; adapters that learn it from the route override this."""
+    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
+        """Return the kind of body that is taken; adapters that learn it from the route override this."""
         return self.body
 
 

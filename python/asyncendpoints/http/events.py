@@ -17,6 +17,7 @@ from asyncendpoints.http.waiting import while_there
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from starlette.background import BackgroundTask
     from starlette.types import Receive, Scope, Send
 
     from asyncendpoints.engine import Engine
@@ -38,7 +39,7 @@ _HEADERS: Final = (
 
 
 def wants_events(accepts: Iterable[bytes]) -> bool:
-    """Tell whether an `Accept` header names `text/event-stream` itself, and not only a wildcard that covers it."""
+    """Tell whether an `Accept` header names `text/event-stream` itself, not only a wildcard over it."""
     for header in accepts:
         if b"text/event-stream" not in header.lower():
             continue
@@ -88,7 +89,7 @@ class EventStream(Response):
     ) -> None:
         # Response.__init__ would add a length; see Reply.
         self.status_code = 200
-        self.background = None
+        self.background: BackgroundTask | None = None
         self.body = b""
         self.raw_headers = [*_HEADERS, *headers]
         self._engine = engine
@@ -97,6 +98,7 @@ class EventStream(Response):
         self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         if scope["method"] != "HEAD":
             try:

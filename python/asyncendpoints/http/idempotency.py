@@ -1,7 +1,7 @@
 """The client's idempotency key, and what makes two requests the same one.
 
-Source: draft-ietf-httpapi-idempotency-key-header; its key is a structured-field string (RFC 9651), and bare keys, which
-most clients send, are taken as well.
+Source: draft-ietf-httpapi-idempotency-key-header; its key is a structured-field string (RFC 9651), and bare
+keys, which most clients send, are taken as well.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def parse_key(value: bytes) -> str:
         if len(key) <= LONGEST:
             return key.decode("ascii")
     raise IdempotencyKeyInvalid(
-        f"an idempotency key is 1 to {LONGEST} visible ASCII characters, bare and then without a double quote, or as "
-        "a quoted string"
+        f"an idempotency key is 1 to {LONGEST} visible ASCII characters, bare and then without a double "
+        "quote, or as a quoted string"
     )
 
 
@@ -78,7 +78,7 @@ _names: dict[tuple[str, ...], frozenset[bytes]] = {}
 
 
 async def request_fingerprint(scope: Mapping[str, Any], body: bytes | None, settings: Settings) -> bytes:
-    """Return the digest of what the request asks for: method, path, query without the key, and body (IDM-2)."""
+    """Return the digest of what is asked for: method, path, query without the key, body (IDM-2)."""
     content = body or b""
     if content:
         content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")

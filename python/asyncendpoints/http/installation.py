@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -18,6 +17,8 @@ from asyncendpoints.http.routes import job_routes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.requests import Request
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.routes import JobRoute
@@ -33,12 +34,14 @@ def install(
 ) -> None:
     """Tie the engine to the application's lifespan, and add the job routes.
 
-    Call it on the application that the server runs, before adding a catch-all route, which would hide the job routes.
+    Call it on the application that the server runs, before adding a catch-all route, which would hide the job
+    routes.
 
     Args:
         app: A Starlette or FastAPI application.
         engine: What to install.
-        dependencies: What guards the job routes and the producer. For FastAPI, `Depends(…)`; for Starlette, functions
+        dependencies: What guards the job routes and the producer. For FastAPI, `Depends(…)`; for Starlette,
+        functions
             of the request that raise, or return a response to refuse.
         producer: Whether to add `POST /jobs` for handlers that say `exposed=True`.
         health: Whether to add `/livez` and `/readyz`.

@@ -1,7 +1,9 @@
-"""The engine's life inside the application's: started after all of its start-up code, drained before its shutdown code.
+"""The engine's life inside the application's.
 
-Wrapping `router.lifespan_context` gets this order wrong as soon as routers bring lifespans of their own; the messages
-between server and application do not.
+It is started after all of the application's start-up code, and drained before any of its shutdown code.
+
+Wrapping `router.lifespan_context` gets this order wrong as soon as routers bring lifespans of their own; the
+messages between server and application do not.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class LifespanBridge:
         return message
 
     async def leave(self) -> None:
-        """Close the engine where this lifespan started it; also after a lifespan that ended without saying so."""
+        """Close the engine where this lifespan started it; also where the lifespan ended in silence."""
         if self._signals is not None:
             self._signals.restore()
             self._signals = None
@@ -70,7 +72,8 @@ class LifespanBridge:
         try:
             await self._engine.start(worker=self._engine.settings.worker)
         except Exception as error:
-            # Whatever it is, the server is to hear it as a failed start-up, after the application's own shutdown code.
+            # Whatever it is, the server is to hear it as a failed start-up, after the application's own
+            # shutdown code.
             _log.exception("asyncendpoints could not start")
             self._failure = f"asyncendpoints could not start: {type(error).__name__}: {error}"
             await self._engine.close()

@@ -21,7 +21,8 @@ class AsyncEndpointsMiddleware:
 
     Args:
         app: The application inside.
-        engine: What is started when the application's start-up code has run, and drained before its shutdown code.
+        engine: What is started when the application's start-up code has run, and drained before its shutdown
+        code.
     """
 
     def __init__(self, app: ASGIApp, *, engine: Engine) -> None:
@@ -29,6 +30,7 @@ class AsyncEndpointsMiddleware:
         self._engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one lifespan, request or websocket."""
         kind = scope["type"]
         if kind == "lifespan":
             bridge = LifespanBridge(self._engine, receive, send)

@@ -24,7 +24,7 @@ async def owner_of(request: Request, settings: Settings) -> str | None:
     owner = settings.owner(request)
     if inspect.isawaitable(owner):
         owner = await owner
-    if owner is not None and not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance] (user code)
+    if owner is not None and not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(
             f"the owner function must return a string or None, not {type(owner).__name__}"
         )

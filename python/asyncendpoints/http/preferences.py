@@ -1,4 +1,4 @@
-"""The `Prefer` header (RFC 7240), as far as it concerns waiting; what is malformed is ignored, as the RFC says."""
+"""The `Prefer` header (RFC 7240), as far as it concerns waiting; what is malformed is ignored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 VARY_PREFER: Final = (b"vary", b"Prefer")
 
-# One preference: token, or token=value, each with parameters that mean nothing here. A value is a token or a string.
+# One preference: token, or token=value, each with parameters that mean nothing here. A value is a token or a
+# string.
 _WORD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _STRING: Final = rb'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"'
 _VALUE: Final = rb"(?:" + _WORD + rb"|" + _STRING + rb")"
@@ -71,7 +72,7 @@ def parse_prefer(values: Iterable[bytes], *, max_wait: float) -> Preferences:
 
 
 def _seconds(value: bytes, max_wait: float) -> int | None:
-    """Return the capped number of whole seconds, or None where the value is not one (RFC 7240, 4.3: delta-seconds)."""
+    """Return the capped number of whole seconds, or None where it is not one (RFC 7240, 4.3)."""
     digits = value.strip(b'"')
     if not _DIGITS.fullmatch(digits):
         return None

@@ -57,9 +57,9 @@ _BY_ERROR: Final[dict[type[AsyncEndpointsError], ProblemType]] = {
 }
 
 _NOT_STARTED_REMEDY: Final = (
-    "%s %s was refused: the engine was never started, so an accepted job would never run. Install on the application "
-    "that the server runs, not on a mounted one, and leave its lifespan on; or set worker=False and start "
-    "`asyncendpoints worker`."
+    "%s %s was refused: the engine was never started, so an accepted job would never run. Install on the "
+    "application that the server runs, not on a mounted one, and leave its lifespan on; or set worker=False "
+    "and start `asyncendpoints worker`."
 )
 
 
@@ -119,7 +119,7 @@ def problem_for(
     request_id: str | None = None,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> Reply:
-    """Make the problem response for an error of the library; an error without a row of its own is raised again.
+    """Make the problem response for an error of the library; one that has no row is raised again.
 
     Args:
         scope: The ASGI scope, whose path is the problem's `instance`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import Request  # noqa: TC002 (FastAPI resolves it)
 from starlette.responses import Response
 
 from asyncendpoints.errors import (
@@ -63,7 +63,7 @@ class Producer:
         policies = [registry.get(name).policy for name in registry.names]
         return _ENVELOPE + max((policy.max_body_bytes for policy in policies if policy.exposed), default=0)
 
-    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:  # noqa: ARG002
+    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
         """Return that a production is JSON."""
         return "json"
 
@@ -76,11 +76,11 @@ class Producer:
             key = self._key(request, production)
             payload = bytes(production.payload) or None
             if payload is not None and len(payload) > endpoint.max_body_bytes:
-                raise PayloadTooLarge(endpoint.max_body_bytes)  # noqa: TRY301
+                raise PayloadTooLarge(endpoint.max_body_bytes)
             _check_payload(endpoint, payload)
             delay = production.delay or 0.0
             if not 0 <= delay <= LONGEST:
-                raise _invalid("delay", f"a delay is 0 to {LONGEST:.0f} seconds")  # noqa: TRY301
+                raise _invalid("delay", f"a delay is 0 to {LONGEST:.0f} seconds")
         except Refused as refused:
             return refused.response
         except ClientGone:

@@ -1,4 +1,4 @@
-"""Single byte ranges (RFC 9110, section 14); everything else that a `Range` may say is ignored, as the RFC allows."""
+"""Single byte ranges (RFC 9110, section 14); whatever else a `Range` says is ignored, as the RFC allows."""
 
 from __future__ import annotations
 
@@ -36,13 +36,18 @@ def requested_range(
     if conditions and (conditions != [etag] or etag.startswith(b"W/")):
         return None
     match = _RANGE.fullmatch(ranges[0])
-    if match is None or match[1] == match[2] == b"":
-        return None
-    if match[1] == b"":
-        wanted = int(match[2])
-        return "unsatisfiable" if not wanted or not length else (max(0, length - wanted), length - 1)
-    first = int(match[1])
-    last = length - 1 if match[2] == b"" else int(match[2])
-    if match[2] != b"" and last < first:
+    return None if match is None else _resolve(match[1], match[2], length)
+
+
+def _resolve(first: bytes, last: bytes, length: int) -> tuple[int, int] | Literal["unsatisfiable"] | None:
+    if first == b"":
+        # The last so many bytes.
+        wanted = int(last) if last else None
+        if wanted is None:
+            return None
+        return (max(0, length - wanted), length - 1) if wanted and length else "unsatisfiable"
+    start = int(first)
+    end = int(last) if last else length - 1
+    if last and end < start:
         return None  # Not a range at all: malformed, so ignored.
-    return "unsatisfiable" if first >= length else (first, min(last, length - 1))
+    return "unsatisfiable" if start >= length else (start, min(end, length - 1))

@@ -9,6 +9,8 @@ from starlette.responses import Response
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from starlette.background import BackgroundTask
+
 JSON = (b"content-type", b"application/json")
 
 
@@ -25,7 +27,7 @@ class Reply(Response):
         # Response.__init__ would encode every header again; its attributes are set here instead.
         self.status_code = status_code
         self.body = body
-        self.background = None
+        self.background: BackgroundTask | None = None
         self.raw_headers = [*headers]
         if status_code not in (204, 304):
             self.raw_headers.append((b"content-length", b"%d" % len(body)))

@@ -129,7 +129,7 @@ def etag(job: Job) -> bytes:
 
 
 def retry_after(job: Job, clock: Clock) -> tuple[bytes, bytes]:
-    """Return a sensible time for the next poll: when the job is due, else a fraction of its age, in whole seconds."""
+    """Return a sensible time for the next poll in whole seconds: when it is due, else by its age."""
     if job.done:
         return (b"retry-after", b"0")
     now = clock.store_now()

@@ -1,4 +1,4 @@
-"""The answer of `GET …/result`: what the handler returned, as it wants it presented, or why there is nothing."""
+"""The answer of `GET …/result`: what the handler returned, presented as it wants, or why there is nothing."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _expired(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, 
 
 
 def _safe_headers(meta: ResultMeta) -> list[tuple[bytes, bytes]]:
-    """Return the handler's headers without those that are not its to choose, or that could not stand in one line."""
+    """Return the handler's headers, but not those that it cannot choose, or that would not be one line."""
     return [
         (name.lower().encode("ascii"), value.encode("latin-1"))
         for name, value in meta.headers

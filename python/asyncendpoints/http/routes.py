@@ -1,11 +1,11 @@
-"""The job routes: one job, its result, its events, its cancellation. Plain functions of a request, for any framework."""
+"""The job routes: a job, its result, its events, its cancellation. Plain functions, for any framework."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from starlette.requests import Request
+from starlette.requests import Request  # noqa: TC002 (FastAPI resolves it)
 from starlette.responses import Response
 
 from asyncendpoints._core import is_job_id
@@ -131,7 +131,7 @@ class JobEndpoints:
 
     async def _find(self, request: Request) -> Job:
         """Return the request's job (JobNotFound: also where it is somebody else's)."""
-        # The owner is asked for before the job is looked up, so that its own refusals tell nothing about jobs.
+        # The owner is asked for before the job is looked up: its own refusals tell nothing about jobs.
         reader = await owner_of(request, self._engine.settings)
         job_id: str = request.path_params["job_id"]
         if not is_job_id(job_id):

@@ -1,8 +1,9 @@
 """Hearing of a shutdown at once (SHD-1).
 
-A server tells the lifespan only when all open requests have been answered; streams and held waits are open requests.
-So at start-up the handlers that the server has installed for SIGTERM and SIGINT are chained: the engine begins to drain,
-which ends those requests, and the server's own handler runs as before. A second signal releases and leaves now.
+A server tells the lifespan only when all open requests have been answered, and streams and held waits are
+open requests. So at start-up the handlers that the server has installed for SIGTERM and SIGINT are chained:
+the engine begins to drain, which ends those requests, and the server's own handler runs as before. A second
+signal releases and leaves now.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class SignalChain:
         self._seen = 0
 
     def install(self) -> None:
-        """Chain the handlers of this process; only the main thread may, and only where a server has handlers."""
+        """Chain the handlers of this process: only the main thread may, and only where there are any."""
         if threading.current_thread() is not threading.main_thread():
             return
         self._loop = asyncio.get_running_loop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from starlette.middleware import Middleware
+    from starlette.requests import Request
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.policy import Policy
@@ -55,7 +55,8 @@ def make_route(
     wrong = sorted({method.upper() for method in methods} - METHODS)
     if wrong or not methods:
         raise ConfigurationError(
-            f"the route {path!r} must have methods out of {', '.join(sorted(METHODS))}, not {', '.join(wrong) or 'none'}"
+            f"the route {path!r} must have methods out of {', '.join(sorted(METHODS))}, "
+            f"not {', '.join(wrong) or 'none'}"
         )
     handler = Handler(name or _name_of(function), function, policy, endpoint=True)
     engine.registry.add(handler)

@@ -16,7 +16,7 @@ _NO_VALUES: dict[str, bytes] = {}
 
 
 def full_path(scope: Mapping[str, Any]) -> str:
-    """Return the path as the client sent it, with the root path, whichever way the server puts it into the scope."""
+    """Return the path as the client sent it, with the root path, wherever the server puts that."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path if not root or path.startswith(root) else root + path
@@ -61,7 +61,7 @@ def stored_request(
 
 
 def _plain(path_params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return path parameters as what can be stored: what a convertor made of them, or its text where that is richer."""
+    """Return path parameters as what can be stored: their values, or the text of richer ones."""
     if not path_params:
         return {}
     return {

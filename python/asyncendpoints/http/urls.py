@@ -32,8 +32,8 @@ class JobUrls(NamedTuple):
 def url_prefix(scope: Mapping[str, Any]) -> str:
     """Return scheme, host and root path of the application, without a trailing slash.
 
-    The host is the `Host` header where that is a host and nothing else, so that nobody's header can put more into a
-    URL; otherwise the server's own address.
+    The host is the `Host` header where that is a host and nothing else, so that nobody's header can put more
+    into a URL; otherwise the server's own address.
     """
     host = b""
     for name, value in scope["headers"]:
