@@ -8,7 +8,7 @@ use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::job::{Body, Idempotency};
 use pyo3::exceptions::{PyOSError, PyOverflowError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
 
 use crate::errors::out_of_bounds;
 
@@ -156,6 +156,19 @@ pub(crate) fn idempotency(
             "given together or not at all",
         )),
     }
+}
+
+/// Make a Python list of answers.
+pub(crate) fn list<'py, T, U: pyo3::PyTypeInfo>(
+    py: Python<'py>,
+    answers: impl IntoIterator<Item = T>,
+    convert: impl FnMut(T) -> PyResult<Bound<'py, U>>,
+) -> PyResult<Bound<'py, PyList>> {
+    let converted = answers
+        .into_iter()
+        .map(convert)
+        .collect::<PyResult<Vec<_>>>()?;
+    PyList::new(py, converted)
 }
 
 /// Make a new job id: a `UUIDv7` in canonical form, from the clock and the system's randomness.

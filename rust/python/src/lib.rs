@@ -17,6 +17,7 @@ mod new_job;
 mod run;
 mod settlement;
 mod verdict;
+mod wakes;
 mod words;
 
 /// The Rust core as Python sees it. It translates; every rule it applies is decided in `rust/core`.

@@ -13,13 +13,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::answers::{Cancellation, Claims, Enqueued, Expired, Reservation};
-use crate::convert::{Whole, body, id_text, time_of};
+use crate::convert::{Whole, body, list, time_of};
 use crate::errors::StoreUnavailable;
 use crate::guard::Guard;
 use crate::job::Job;
 use crate::listing::Page;
 use crate::new_job::NewJob;
 use crate::settlement::Settlement;
+use crate::wakes::tell;
 use crate::words::{Named, Word};
 
 /// The in-memory store. Every method returns at once; `now` None is the system's clock.
@@ -56,6 +57,11 @@ impl MemoryStore {
 }
 
 #[pymethods]
+#[allow(
+    clippy::too_many_arguments,
+    clippy::needless_pass_by_value,
+    reason = "arguments are keyword-only, as Python sees them, and extracted ones are owned"
+)]
 impl MemoryStore {
     #[new]
     #[pyo3(signature = (on_wake = None))]
@@ -94,10 +100,6 @@ impl MemoryStore {
     }
 
     #[pyo3(signature = (*, worker, claim_id, queues, limit, lease_ms, now = None))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are keyword-only, as Python sees them"
-    )]
     fn claim(
         &self,
         py: Python<'_>,
@@ -236,10 +238,6 @@ impl MemoryStore {
     #[pyo3(signature = (
         *, state = None, queue = None, handler = None, owner = None, cursor = None, limit = Whole::of(100),
     ))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are keyword-only, as Python sees them"
-    )]
     fn list(
         &self,
         py: Python<'_>,
@@ -334,10 +332,6 @@ impl MemoryStore {
     }
 
     #[pyo3(signature = (job_id, fence, key, nonce, *, takeover = false, now = None))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are the members of one question"
-    )]
     fn reserve(
         &self,
         py: Python<'_>,
@@ -360,10 +354,6 @@ impl MemoryStore {
 
     /// Record the value of a reserved effect, or give the reservation back (`None`). False where stale.
     #[pyo3(signature = (job_id, fence, key, nonce, value, *, now = None))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are the members of one answer"
-    )]
     fn record(
         &self,
         py: Python<'_>,
@@ -398,33 +388,4 @@ impl MemoryStore {
     fn reset(&self) {
         self.store.replace(memory::MemoryStore::new());
     }
-}
-
-/// Make a Python list of answers.
-fn list<'py, T, U: pyo3::PyTypeInfo>(
-    py: Python<'py>,
-    answers: impl IntoIterator<Item = T>,
-    convert: impl FnMut(T) -> PyResult<Bound<'py, U>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let converted = answers
-        .into_iter()
-        .map(convert)
-        .collect::<PyResult<Vec<_>>>()?;
-    PyList::new(py, converted)
-}
-
-/// Call back: which queues have work, which watched jobs have changed, which runs are to stop.
-fn tell(on_wake: &Bound<'_, PyAny>, wakes: &memory::Wakes) -> PyResult<()> {
-    let py = on_wake.py();
-    let queues = PyList::new(py, wakes.ready_queues.iter().map(|queue| &**queue))?;
-    let changed = PyList::new(py, wakes.changed.iter().map(|&id| id_text(py, id)))?;
-    let cancels = PyList::new(
-        py,
-        wakes
-            .cancels
-            .iter()
-            .map(|notice| (&*notice.worker, id_text(py, notice.id), notice.fence)),
-    )?;
-    on_wake.call1((queues, changed, cancels))?;
-    Ok(())
 }
