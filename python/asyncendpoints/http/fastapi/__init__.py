@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asyncendpoints.errors import ConfigurationError
-from asyncendpoints.http.fastapi.annotations import describe
+from asyncendpoints.http.fastapi.annotations import describe as named
 from asyncendpoints.http.fastapi.extraction import FastAPIArguments
+from asyncendpoints.http.fastapi.install import install_routes
+from asyncendpoints.http.fastapi.openapi import describe
 from asyncendpoints.http.fastapi.refusals import refuse_worker_dependencies
 from asyncendpoints.http.fastapi.signature import analyse
 from asyncendpoints.http.fastapi.wrapper import FastAPIEndpoint, default_name, wrap
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from asyncendpoints.engine import Engine
     from asyncendpoints.policy import Policy
 
-__all__ = ["make_endpoint"]
+__all__ = ["describe", "install_routes", "make_endpoint"]
 
 
 def make_endpoint(
@@ -53,7 +55,7 @@ def make_endpoint(
     if name is None:
         name = default_name(function)
         if name is None:
-            raise ConfigurationError(f"{describe(function)} has no name; give the endpoint one with name=…")
+            raise ConfigurationError(f"{named(function)} has no name; give the endpoint one with name=…")
     signature = analyse(function, policy)
     arguments = FastAPIArguments(signature, application)
     refuse_worker_dependencies(function, arguments, policy)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Depends
 from starlette.exceptions import HTTPException
 
 from asyncendpoints.errors import JobError, ValidationFailed
 from asyncendpoints.http.fastapi.internals import Extractor
+from asyncendpoints.http.fastapi.scripts import script_request
 from asyncendpoints.http.fastapi.worker import CONTEXT_KEY, WorkerDependencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from contextlib import AsyncExitStack
     from types import TracebackType
 
     from asyncendpoints.context import JobContext
@@ -74,20 +77,49 @@ class FastAPIArguments:
             values[signature.context] = context
         return tuple(values.pop(name) for name in self._positional), values
 
-    async def validate(self, request: StoredRequest, payload: bytes | None, stack: AsyncExitStack) -> bool:
-        """Check a request that a script made, as the worker will; return whether its body is embedded.
+    async def prepare(
+        self,
+        payload: Any = None,
+        *,
+        path_params: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> tuple[StoredRequest, bytes | None]:
+        """Return what a request of the same content would store: the way of scripts to a FastAPI handler.
+
+        Args:
+            payload: The body: bytes as they are, anything else as JSON.
+            path_params: The path's parameters.
+            query: The query's parameters; a list repeats one.
+            headers: The headers that the handler reads, and the media type of a body that is not JSON.
+            values: What the request-time dependencies would have given the handler, by parameter name.
 
         Raises:
-            ValidationFailed: The request is not what the handler takes.
+            ValidationFailed: It is not what the handler takes.
         """
-        extractor = Extractor(request.route, self.signature.visible())
-        try:
-            await extractor.extract(self._scope(request), payload or b"", stack)
-        except RequestValidationError as error:
-            raise ValidationFailed(error.errors()) from error
-        except HTTPException as error:
-            raise ValidationFailed([{"loc": ["body"], "msg": str(error.detail), "type": "body"}]) from error
-        return extractor.embed
+        request, body = script_request(payload, path_params or {}, query or {}, headers or {})
+        given = dict(values or {})
+        missing = [one.name for one in self.signature.depends if one.name not in given]
+        errors = [missing_value(name) for name in missing if not self._has_default(name)]
+        errors += [unknown_value(name) for name in given if name not in self.signature.values]
+        if errors:
+            raise ValidationFailed(errors)
+        stored = {name: self.signature.values[name].encode(value) for name, value in given.items()}
+        embed: bool | None = None
+        if self.signature.requested:
+            extractor = Extractor(request.route, self.signature.visible())
+            embed = extractor.embed
+            async with AsyncExitStack() as stack:
+                try:
+                    await extractor.extract(self._scope(request), body or b"", stack)
+                except RequestValidationError as error:
+                    raise ValidationFailed(error.errors()) from error
+                except HTTPException as error:
+                    raise ValidationFailed(
+                        [{"loc": ["body"], "msg": str(error.detail), "type": "body"}]
+                    ) from error
+        return msgspec.structs.replace(request, values=stored, embed=embed), body
 
     def _extractor(self, request: StoredRequest) -> Extractor:
         key = (request.route, request.embed)
@@ -125,6 +157,9 @@ class FastAPIArguments:
             scope["app"] = application
         return scope
 
+    def _has_default(self, name: str) -> bool:
+        return any(one.name == name and _has_plain_default(one) for one in self.signature.depends)
+
     def _default(self, name: str) -> Any:
         """Return what a parameter is without a stored value: the handler has changed since."""
         for parameter in self.signature.depends:
@@ -135,16 +170,15 @@ class FastAPIArguments:
 
 def missing_value(name: str) -> dict[str, Any]:
     """Return the error for a dependency's value that nobody gave."""
-    return {
-        "loc": ["dependency", name],
-        "msg": "The value of this dependency was not stored",
-        "type": "missing",
-    }
+    return {"loc": ["dependency", name], "msg": "The value of this dependency is missing", "type": "missing"}
+
+
+def unknown_value(name: str) -> dict[str, Any]:
+    """Return the error for a value that no dependency of the handler gives."""
+    return {"loc": ["dependency", name], "msg": "The handler has no such dependency", "type": "unexpected"}
 
 
 def _has_plain_default(parameter: inspect.Parameter) -> bool:
-    from fastapi.params import Depends
-
     return parameter.default is not inspect.Parameter.empty and not isinstance(parameter.default, Depends)
 
 

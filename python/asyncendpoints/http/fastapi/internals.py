@@ -1,7 +1,7 @@
 """All that is used of FastAPI beyond its documented interface, in this one file.
 
 Tested against FastAPI 0.160, the lowest supported version, and 0.165. It relies on this: `analyze_param`
-tells what a parameter is; an `APIRoute` knows its dependant, its body field and whether that body is embedded;
+tells what a parameter is; an `APIRoute` knows its dependant, its body field and whether it embeds the body;
 `get_request_handler` extracts the parameters of a dependant from a request whose scope holds three exit
 stacks; an included route's effective context is in the scope under `fastapi`.
 """

@@ -26,6 +26,8 @@ RESPONSE: Final = "asyncendpoints_response"
 KEY: Final = "asyncendpoints_key"
 MARKER: Final = "x-asyncendpoints-handler"
 """The member of the injected header's schema by which an operation of OpenAPI is known to be asynchronous."""
+REQUIRED_MARKER: Final = "x-asyncendpoints-required"
+"""The member that says whether the key is required."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ def injected(name: str, headers: Sequence[str], *, required: bool) -> list[inspe
         inspect.Parameter(RESPONSE, kind, annotation=Response),
     ]
     for number, header in enumerate(headers):
-        extra = {MARKER: name, "x-asyncendpoints-required": required} if number == 0 else None
+        extra = {MARKER: name, REQUIRED_MARKER: required} if number == 0 else None
         key = Header(None, alias=header, description=_KEY, json_schema_extra=extra)  # pyright: ignore[reportArgumentType]
         parameters.append(inspect.Parameter(f"{KEY}_{number}", kind, default=key, annotation=str | None))
     return parameters

@@ -137,3 +137,13 @@ def _check(annotation: Any) -> None:
                 "parameter "
                 "of the handler"
             )
+
+
+def loses_fields(model: Any) -> str | None:
+    """Return a field of a pydantic model that its JSON leaves out or hides, or None."""
+    for kind, field in parts(model):
+        if field and getattr(field[1], "exclude", None):
+            return field[0]
+        if field and isinstance(kind, type) and issubclass(kind, _SECRETS):
+            return field[0]
+    return None

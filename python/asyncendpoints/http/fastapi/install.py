@@ -1,0 +1,91 @@
+"""The job routes as API routes, so that they have tags, documentation and the application's own guards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, Path, Request
+from fastapi.params import Depends
+from starlette.responses import Response
+
+from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.http.fastapi.openapi import ROUTE_MARKER, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from asyncendpoints.engine import Engine
+    from asyncendpoints.http.routes import JobRoute
+
+TAG = "jobs"
+"""The tag of the job routes."""
+
+
+def install_routes(
+    app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dependencies: Sequence[Any]
+) -> None:
+    """Add the job routes to an application, and correct what its OpenAPI document says of endpoints.
+
+    Args:
+        app: The application that the server runs.
+        engine: What is installed.
+        routes: The routes to add.
+        dependencies: `Depends(…)` that guard them.
+
+    Raises:
+        ConfigurationError: A dependency is not `Depends(…)`.
+    """
+    for dependency in dependencies:
+        if not isinstance(dependency, Depends):
+            raise ConfigurationError(
+                f"with FastAPI, dependencies are Depends(...), not {type(dependency).__name__}"
+            )
+    for route in routes:
+        endpoint = _endpoint(route)
+        guards = list(dependencies) if route.guarded else []
+        for method in route.methods:
+            app.add_api_route(
+                route.path,
+                endpoint,
+                methods=[method],
+                name=route.name,
+                operation_id=route.name,
+                summary=route.summary,
+                tags=[TAG],
+                dependencies=guards,
+                include_in_schema=method != "HEAD",
+                response_class=Response,
+                openapi_extra={ROUTE_MARKER: route.name},
+            )
+    _wrap_openapi(app, engine)
+
+
+def _endpoint(route: JobRoute) -> Callable[..., Any]:
+    if "{job_id}" not in route.path:
+        return route.endpoint
+    answer = route.endpoint
+
+    async def endpoint(
+        request: Request,
+        job_id: Annotated[str, Path(description="The job's id.")],
+    ) -> Response:
+        return await answer(request)
+
+    endpoint.__name__ = route.name
+    endpoint.__doc__ = route.endpoint.__doc__
+    return endpoint
+
+
+def _wrap_openapi(app: FastAPI, engine: Engine) -> None:
+    """Describe each document that the application makes, once: FastAPI keeps it until its routes change."""
+    make = app.openapi
+    described: dict[str, Any] | None = None
+
+    def openapi() -> dict[str, Any]:
+        nonlocal described
+        document = make()
+        if document is not described:
+            described = describe(document, engine.registry, engine.settings)
+        return document
+
+    app.openapi = openapi
