@@ -9,6 +9,7 @@ use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::memory;
 use asyncendpoints_core::state::State;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -175,8 +176,9 @@ impl MemoryStore {
             .map(|settlement| settlement.get().0.clone())
             .collect();
         let answers = self.run(py, |store| store.settle(ends, now))?;
-        list(py, answers, |answer| {
-            Ok(PyString::intern(py, answer.as_str()))
+        list(py, answers, |answer| match answer {
+            memory::Settled::To(state) => Ok(state.word(py).clone()),
+            memory::Settled::Stale => Ok(intern!(py, "stale").clone()),
         })
     }
 

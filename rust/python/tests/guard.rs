@@ -13,7 +13,10 @@ fn a_panic_is_an_error_for_its_caller_and_for_everybody_after() {
         panic!("halfway through {}", numbers.len());
     });
     assert_eq!(first, Err::<(), _>("halfway through 2".to_owned()));
-    assert_eq!(numbers.with(|numbers| numbers.len()), Err("halfway through 2".to_owned()));
+    assert_eq!(
+        numbers.with(|numbers| numbers.len()),
+        Err("halfway through 2".to_owned())
+    );
 }
 
 #[test]
