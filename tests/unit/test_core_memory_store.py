@@ -262,7 +262,7 @@ def test_threads_share_a_store() -> None:
     assert len(done) == len(set(done)) == 400
 
 
-EXTREME = st.sampled_from([0, 1, 2**31, 2**42, 2**53, 253_402_300_799_999])
+EXTREME = st.sampled_from([0, 1, 2**31, 2**42, 253_402_300_799_999])
 CALLS = st.lists(
     st.tuples(
         st.sampled_from(["put", "take", "renew", "end", "expired", "strip", "prune", "cancel"]), EXTREME
