@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints import _core
-from asyncendpoints.errors import ConfigurationError, IdempotencyKeyInvalid, IdempotencyKeyReused, QueueFull
+from asyncendpoints.errors import (
+    ConfigurationError,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    JobNotRedrivable,
+    QueueFull,
+)
 from asyncendpoints.job import NewJob
 from asyncendpoints.policy import NAME, milliseconds
 from asyncendpoints.request import StoredRequest, encode_request
@@ -172,3 +178,35 @@ async def submit(draft: Draft, *, store: Store, settings: Settings, clock: Clock
     if answer.word == "key_reused":
         raise IdempotencyKeyReused(draft.idempotency_key or "")
     raise QueueFull(draft.queue)
+
+
+async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -> Job:
+    """Store a new job that repeats a failed one as it was, without its key.
+
+    Raises:
+        JobNotRedrivable: It has not failed, or its payload is no longer kept.
+        QueueFull: `max_queued` is reached.
+        StoreUnavailable: The store does not answer.
+    """
+    if job.state != "failed" or job.stripped:
+        raise JobNotRedrivable(job.job_id, job.state)
+    now = clock.store_now()
+    repeated = NewJob(
+        job_id=_core.new_job_id(now=now),
+        handler=job.handler,
+        queue=job.queue,
+        priority=job.priority,
+        max_attempts=job.max_attempts,
+        timeout_ms=job.timeout_ms,
+        retention_completed_ms=job.retention_completed_ms,
+        retention_failed_ms=job.retention_failed_ms,
+        owner=job.owner,
+        request=job.request,
+        payload=job.payload,
+        redrive_of=job.job_id,
+        origin=job.origin or job.job_id,
+    )
+    (answer,) = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
+    if answer.job is None:
+        raise QueueFull(job.queue)
+    return answer.job

@@ -1,0 +1,393 @@
+"""`AsyncEndpoints`: the one object that an application makes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast, overload
+from urllib.parse import urlsplit
+
+from asyncendpoints.engine import Engine
+from asyncendpoints.errors import ConfigurationError, PayloadTooLarge
+from asyncendpoints.policy import make_policy
+from asyncendpoints.registry import Handler, Registry
+from asyncendpoints.settings import make_settings
+from asyncendpoints.stores.memory import MemoryStore
+from asyncendpoints.submission import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.routing import Route
+
+    from asyncendpoints._core import Cancellation
+    from asyncendpoints.job import Job
+    from asyncendpoints.options import PolicyOptions, SettingOptions
+    from asyncendpoints.request import StoredRequest
+    from asyncendpoints.settings import Settings
+    from asyncendpoints.stores.base import Store
+    from asyncendpoints.submission import Submission
+    from asyncendpoints.testing import Testing
+
+STORE_URL: Final = "ASYNCENDPOINTS_STORE_URL"
+"""The environment variable that names the store where the application does not."""
+
+_COMING: Final = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb", "redis", "rediss"})
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class EndpointFunction(Protocol):
+    """What `endpoint` makes of a handler: the function to decorate with a FastAPI route."""
+
+    handler: Callable[..., Any]
+    """The function that was decorated."""
+    __name__: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Accept a request, as FastAPI calls it."""
+        ...
+
+
+def open_store(store: str | Store | None) -> Store:
+    """Return the store that a URL names.
+
+    Args:
+        store: A URL, a store, or None for the URL in `ASYNCENDPOINTS_STORE_URL`, without which it is `memory://`.
+
+    Raises:
+        ConfigurationError: The URL names no store that this release has.
+    """
+    if store is None:
+        store = os.environ.get(STORE_URL) or "memory://"
+    if not isinstance(store, str):
+        return store
+    scheme = urlsplit(store).scheme.partition("+")[0]
+    if store in {"memory://", "memory:"}:
+        return MemoryStore()
+    if scheme == "memory":
+        raise ConfigurationError("the memory store's URL is memory:// and nothing else")
+    if scheme in _COMING:
+        raise ConfigurationError(
+            f"{scheme}:// stores are not in this release; it supports memory:// and objects that implement "
+            "asyncendpoints.stores.base.Store"
+        )
+    raise ConfigurationError(
+        f"the store must be a URL such as memory://, or an object that implements "
+        f"asyncendpoints.stores.base.Store; {scheme or 'a text without a scheme'!r} names none"
+    )
+
+
+class AsyncEndpoints:
+    """Durable asynchronous endpoints for one application.
+
+    Making one starts nothing: no thread, no connection, no event loop is touched before the application starts.
+
+    Args:
+        store: Where jobs are kept: a URL (`memory://`) or a `Store`; None reads `ASYNCENDPOINTS_STORE_URL`.
+        **settings: See `asyncendpoints.settings.Settings`.
+
+    Raises:
+        ConfigurationError: A setting cannot work; the message names it and the remedy.
+    """
+
+    def __init__(self, store: str | Store | None = None, **settings: Unpack[SettingOptions]) -> None:
+        self.registry = Registry()
+        self.engine = Engine(open_store(store), self.registry, make_settings(**settings))
+        self._application: Starlette | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.engine.settings
+
+    @property
+    def application(self) -> Starlette | None:
+        """The application that `install` was called with."""
+        return self._application
+
+    # The application.
+
+    def install(
+        self,
+        app: Starlette,
+        *,
+        dependencies: Sequence[Any] = (),
+        producer: bool = False,
+        health: bool = False,
+    ) -> None:
+        """Tie the worker to the application's lifespan, and add the job routes.
+
+        Call it on the application that the server runs, before adding any catch-all route, which would hide the
+        job routes.
+
+        Args:
+            app: A Starlette or FastAPI application.
+            dependencies: What guards the job routes: FastAPI dependencies, or functions of the request with Starlette.
+            producer: Whether to add `POST /jobs` for handlers that say `exposed=True`.
+            health: Whether to add `/livez` and `/readyz`.
+
+        Raises:
+            ConfigurationError: It is no such application, or was installed on before.
+        """
+        from asyncendpoints.http.installation import install
+
+        install(app, self.engine, dependencies=dependencies, producer=producer, health=health)
+        self._application = app
+
+    @overload
+    def endpoint(self, function: Callable[..., Any], /) -> EndpointFunction: ...
+
+    @overload
+    def endpoint(
+        self, function: None = None, /, *, name: str | None = None, **policy: Unpack[PolicyOptions]
+    ) -> Callable[[Callable[..., Any]], EndpointFunction]: ...
+
+    def endpoint(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        **policy: Unpack[PolicyOptions],
+    ) -> EndpointFunction | Callable[[Callable[..., Any]], EndpointFunction]:
+        """Make a FastAPI handler asynchronous; the decorator stands below the route's.
+
+        Args:
+            function: The handler, where the decorator is used without arguments.
+            name: What it is registered as; by default its own name.
+            **policy: See `asyncendpoints.policy.Policy`.
+
+        Returns:
+            The function to decorate with the route; its `handler` is the function given.
+
+        Raises:
+            ConfigurationError: The function cannot be a handler; the message names the parameter and the remedy.
+        """
+        made = make_policy(**policy)
+
+        def decorate(function: Callable[..., Any]) -> EndpointFunction:
+            from asyncendpoints.http.fastapi import make_endpoint
+
+            endpoint = make_endpoint(
+                function, engine=self.engine, policy=made, name=name, application=lambda: self._application
+            )
+            return cast("EndpointFunction", endpoint)
+
+        return decorate if function is None else decorate(function)
+
+    def route(
+        self,
+        path: str,
+        function: Callable[..., Any],
+        *,
+        methods: Collection[str] = ("POST",),
+        name: str | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        **policy: Unpack[PolicyOptions],
+    ) -> Route:
+        """Make a Starlette route whose handler takes one `JobContext`.
+
+        Args:
+            path: Starlette's path template.
+            function: The handler.
+            methods: POST, PUT, PATCH or DELETE.
+            name: What the handler is registered as; by default its own name.
+            middleware: Middleware of this route alone.
+            **policy: See `asyncendpoints.policy.Policy`.
+
+        Raises:
+            ConfigurationError: The function cannot be a handler, or a method cannot submit.
+        """
+        from asyncendpoints.http.starlette import make_route
+
+        return make_route(
+            self.engine, path, function, make_policy(**policy), name=name, methods=methods, middleware=middleware
+        )
+
+    def openapi(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Correct an OpenAPI document that a generator of your own has made of a FastAPI application.
+
+        Args:
+            schema: The document; it is changed in place.
+
+        Returns:
+            The same document. A second call changes nothing.
+        """
+        from asyncendpoints.http.fastapi import describe
+
+        return describe(schema, self.registry, self.settings)
+
+    # Without HTTP.
+
+    @overload
+    def handler(self, name: F, /) -> F: ...
+
+    @overload
+    def handler(self, name: str | None = None, /, **policy: Unpack[PolicyOptions]) -> Callable[[F], F]: ...
+
+    def handler(self, name: str | F | None = None, /, **policy: Unpack[PolicyOptions]) -> F | Callable[[F], F]:
+        """Register a function that takes one `JobContext`, or nothing; the function itself stays as it is.
+
+        Args:
+            name: What it is registered as; by default its own name.
+            **policy: See `asyncendpoints.policy.Policy`.
+
+        Raises:
+            ConfigurationError: The function cannot be a handler, or the name is taken.
+        """
+        made = make_policy(**policy)
+
+        def decorate(function: F) -> F:
+            chosen = name if isinstance(name, str) else getattr(function, "__name__", "")
+            self.registry.add(Handler(chosen, function, made))
+            return function
+
+        return decorate if name is None or isinstance(name, str) else decorate(name)
+
+    async def submit(
+        self,
+        handler: str | Callable[..., Any],
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        delay: float = 0.0,
+        priority: int | None = None,
+        queue: str | None = None,
+        owner: str | None = None,
+        path_params: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Submission:
+        """Submit a job.
+
+        Args:
+            handler: A handler's name, or its function.
+            payload: What the handler works on; it is checked and written as JSON.
+            idempotency_key: A repeated submission with this key, and the same payload, is the same job.
+            delay: Seconds to wait before the first attempt.
+            priority: −100 to 100, higher first; None is the policy's.
+            queue: Where it waits; None is the policy's.
+            owner: Whose job it is, where the application names owners.
+            path_params: For handlers behind a route: its path parameters.
+            query: For handlers behind a route: its query parameters.
+            headers: For handlers behind a route: its headers.
+
+        Returns:
+            The job, and whether the key had been seen.
+
+        Raises:
+            HandlerUnknown: No such handler is registered.
+            SubmissionRefused: The payload does not fit, the key was used for something else, or the queue is full.
+            NotStarted: This process's worker was never started.
+            StoreUnavailable: The store does not answer.
+        """
+        known = self.registry.get(handler) if isinstance(handler, str) else self.registry.of(handler)
+        request: StoredRequest | None = None
+        if known.arguments is not None or path_params or query or headers:
+            from asyncendpoints.http.fastapi.scripts import script_request
+
+            request, body = script_request(payload, path_params or {}, query or {}, headers or {})
+        else:
+            body = known.payload.encode(payload)
+        if body is not None and len(body) > known.policy.max_body_bytes:
+            raise PayloadTooLarge(known.policy.max_body_bytes)
+        draft = Draft.of(
+            known,
+            payload=body,
+            request=request,
+            delay=delay,
+            idempotency_key=idempotency_key,
+            owner=owner,
+            queue=queue,
+            priority=priority,
+        )
+        return await self.engine.submit(draft)
+
+    async def get(self, job_id: str) -> Job:
+        """Return the job.
+
+        Raises:
+            JobNotFound: There is none.
+            StoreUnavailable: The store does not answer.
+        """
+        return await self.engine.get(job_id)
+
+    async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109 (a long poll)
+        """Return the job once it has ended.
+
+        Args:
+            job_id: The job.
+            timeout: Seconds to wait at most; None waits for ever.
+
+        Raises:
+            TimeoutError: It has not ended by then.
+            JobNotFound: There is none.
+            StoreUnavailable: The store does not answer.
+        """
+        return await self.engine.wait_until_done(job_id, timeout)
+
+    async def cancel(self, job_id: str) -> Cancellation:
+        """Cancel the job: at once where it waits, by telling its handler where it runs.
+
+        Raises:
+            JobNotFound: There is none.
+            JobNotCancelable: It has completed or failed.
+            StoreUnavailable: The store does not answer.
+        """
+        return await self.engine.cancel(job_id)
+
+    async def redrive(self, job_id: str) -> Job:
+        """Make a new job that repeats a failed one, and shares its effects of `once`.
+
+        Raises:
+            JobNotFound: There is none.
+            JobNotRedrivable: It has not failed, or its payload is no longer kept.
+            QueueFull: `max_queued` is reached.
+            StoreUnavailable: The store does not answer.
+        """
+        return await self.engine.redrive(job_id)
+
+    # Scripts and tests.
+
+    async def start(self, *, worker: bool | None = None) -> None:
+        """Start on the running event loop: for scripts; an installed application starts by its lifespan.
+
+        Args:
+            worker: Whether this process runs jobs; None is what the setting says.
+
+        Raises:
+            ConfigurationError: It is already started.
+            StoreUnavailable: The store does not answer.
+        """
+        await self.engine.start(worker=worker)
+
+    async def stop(self, *, grace: float | None = None) -> None:
+        """Drain and end; it can be started again.
+
+        Args:
+            grace: Seconds that running handlers get to end; None is the setting `shutdown_grace`.
+        """
+        try:
+            await self.engine.drain(grace)
+        finally:
+            await self.engine.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # An error is on its way out: whoever raised it should not wait for other work to end.
+        await self.stop(grace=None if error is None else 0.0)
+
+    def testing(self) -> Testing:
+        """Return a harness for tests: it runs this application's jobs by a clock that the test moves."""
+        from asyncendpoints.testing import Testing
+
+        return Testing(self)

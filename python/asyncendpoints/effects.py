@@ -1,0 +1,153 @@
+"""`once`: a side effect that is reserved in the store, run, and recorded, so that it runs at most once (EFF-1)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import uuid4
+
+import msgspec
+
+from asyncendpoints.errors import EffectUncertain, StaleLease, StoreUnavailable
+from asyncendpoints.payload import ResultType
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from asyncendpoints._core import Claim, Reservation
+    from asyncendpoints.clock import Clock
+    from asyncendpoints.stores.base import Store
+
+LONGEST_KEY: Final = 255
+_LONGEST_PAUSE: Final = 5.0
+
+_value_type: Final = ResultType()
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Effects:
+    """The side effects of one run.
+
+    Args:
+        claim: The run.
+        store: Where effects are reserved and recorded.
+        clock: Gives the store its `now`.
+    """
+
+    __slots__ = ("_claim", "_clock", "_loop", "_running", "_store")
+
+    def __init__(self, claim: Claim, store: Store, clock: Clock) -> None:
+        self._claim = claim
+        self._store = store
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[str, asyncio.Lock] = {}
+
+    async def once(
+        self,
+        key: str,
+        function: Callable[[], Any],
+        on_uncertain: Literal["fail", "retry"],
+        release_on: tuple[type[BaseException], ...],
+    ) -> Any:
+        """Run the effect unless it has been run, on the event loop; see `JobContext.once`."""
+        _check(key, on_uncertain)
+        # Two calls of one run with one key take turns: the second finds what the first recorded.
+        async with self._running.setdefault(key, asyncio.Lock()):
+            nonce = uuid4().hex
+            known, value = await self._reserve(key, nonce, on_uncertain)
+            if known:
+                return value
+            try:
+                value = function()
+                if isawaitable(value):
+                    value = await value
+            except release_on:
+                await self._record(key, nonce, None)
+                raise
+            body = _encode(value)
+            await self._record(key, nonce, body)
+            return _decode(body)
+
+    def once_from_thread(
+        self,
+        key: str,
+        function: Callable[[], Any],
+        on_uncertain: Literal["fail", "retry"],
+        release_on: tuple[type[BaseException], ...],
+    ) -> Any:
+        """Run the effect unless it has been run, in the calling thread; see `JobContext.once`."""
+        _check(key, on_uncertain)
+        nonce = uuid4().hex
+        known, value = self._on_loop(self._reserve(key, nonce, on_uncertain))
+        if known:
+            return value
+        try:
+            value = function()
+        except release_on:
+            self._on_loop(self._record(key, nonce, None))
+            raise
+        body = _encode(value)
+        self._on_loop(self._record(key, nonce, body))
+        return _decode(body)
+
+    def _on_loop(self, call: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+    async def _reserve(self, key: str, nonce: str, on_uncertain: Literal["fail", "retry"]) -> tuple[bool, Any]:
+        reservation = await self._ask(key, nonce, takeover=False)
+        if reservation.word == "uncertain":
+            if on_uncertain == "fail":
+                raise EffectUncertain(key)
+            reservation = await self._ask(key, nonce, takeover=True)
+        if reservation.word == "recorded":
+            return True, None if reservation.value is None else _decode(reservation.value)
+        if reservation.word != "reserved":
+            raise StaleLease(f"job {self._claim.job_id} is no longer this run's; the effect {key!r} was not run")
+        return False, None
+
+    async def _ask(self, key: str, nonce: str, *, takeover: bool) -> Reservation:
+        claim = self._claim
+        return await _answered(
+            lambda: self._store.reserve(
+                claim.job_id, claim.fence, key, nonce, takeover=takeover, now=self._clock.store_now()
+            )
+        )
+
+    async def _record(self, key: str, nonce: str, value: bytes | None) -> None:
+        claim = self._claim
+        recorded = await _answered(
+            lambda: self._store.record(
+                claim.job_id, claim.fence, key, nonce, value, now=self._clock.store_now()
+            )
+        )
+        if not recorded:
+            raise StaleLease(f"job {claim.job_id} is no longer this run's; the end of {key!r} was not recorded")
+
+
+def _check(key: str, on_uncertain: str) -> None:
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise ValueError(f"the key of an effect must be 1 to {LONGEST_KEY} characters, not {len(key)}")
+    if on_uncertain not in {"fail", "retry"}:
+        raise ValueError(f"on_uncertain must be 'fail' or 'retry', not {on_uncertain!r}")
+
+
+def _encode(value: Any) -> bytes:
+    # A recorded None is JSON's null: no value at all would give the reservation back.
+    return _value_type.encode(value) or b"null"
+
+
+async def _answered(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Repeat a question until the store answers it: its nonce makes the repetition harmless (SUB-3).
+
+    The handler's timeout and cancellation end it otherwise.
+    """
+    pause = 0.05
+    while True:
+        try:
+            return await ask()
+        except StoreUnavailable:
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
+            pause = min(2 * pause, _LONGEST_PAUSE)

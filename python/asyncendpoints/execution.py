@@ -1,0 +1,315 @@
+"""One run, from a claim to an outcome: resolve the handler, give it its arguments, call it, say how it ended.
+
+Every step is total: whatever user code does, short of ending the process, there is an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from contextvars import copy_context
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from asyncendpoints.context import JobContext, current_job
+from asyncendpoints.effects import Effects
+from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable
+from asyncendpoints.failures import RELEASED, STOPPED, Outcome, handler_unknown, raised, timed_out, unreadable
+from asyncendpoints.job_log import log_raised
+from asyncendpoints.progress import Progress, encode_progress
+from asyncendpoints.request import StoredRequest
+from asyncendpoints.result import Result, ResultMeta, encode_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncendpoints._core import Claim
+    from asyncendpoints.clock import Clock
+    from asyncendpoints.registry import Handler
+    from asyncendpoints.settings import Settings
+    from asyncendpoints.stores.base import Store
+    from asyncendpoints.threads import Threads
+
+NOTHING: Final = Outcome("returned")
+"""The outcome of a handler that returned None."""
+
+
+class Stop(Enum):
+    """Why a handler was asked to end."""
+
+    CANCEL = "cancel"
+    TIMEOUT = "timeout"
+    RELEASE = "release"
+
+
+class _Unreadable(Exception):
+    """A stored part of the job cannot be read; its cause says why."""
+
+
+class Services:
+    """What all runs of one worker share.
+
+    Args:
+        store: Where progress and effects go.
+        clock: Where time comes from.
+        settings: Limits, and what errors show.
+        threads: Where plain functions run.
+    """
+
+    __slots__ = ("clock", "settings", "store", "threads")
+
+    def __init__(self, store: Store, clock: Clock, settings: Settings, threads: Threads) -> None:
+        self.store = store
+        self.clock = clock
+        self.settings = settings
+        self.threads = threads
+
+
+class Run:
+    """One claimed job in this worker; what its handler's context asks for happens here.
+
+    Args:
+        claim: What was claimed.
+        handler: Whose job it is; None where this process has no handler of that name.
+        deadline: When it is past its timeout, in the clock's monotonic seconds.
+        services: What all runs share.
+    """
+
+    __slots__ = (
+        "_effects",
+        "_progress",
+        "cancel_requested",
+        "claim",
+        "deadline",
+        "handler",
+        "in_thread",
+        "next_check",
+        "services",
+        "settled",
+        "started",
+        "stop",
+        "task",
+    )
+
+    def __init__(self, claim: Claim, handler: Handler | None, deadline: float, services: Services) -> None:
+        self.claim = claim
+        self.handler = handler
+        self.deadline = deadline
+        self.next_check = deadline
+        """When the worker looks after it next."""
+        self.services = services
+        self.task: asyncio.Task[None] | None = None
+        self.started = False
+        self.in_thread = False
+        """Whether a plain function is running, which nothing can interrupt."""
+        self.settled = False
+        """Whether its settlement has been handed over, although the handler may go on."""
+        self.stop: Stop | None = None
+        self.cancel_requested = False
+        self._progress: Progress | None = None
+        self._effects: Effects | None = None
+
+    def ask_to_stop(self, why: Stop) -> None:
+        """Cancel an asynchronous handler, or raise the flag that a plain function may look at."""
+        self.stop = why
+        self.cancel_requested = True
+        # A task that has not started would end without its coroutine ever running; `execute` looks at `stop` first.
+        if self.started and not self.in_thread and self.task is not None:
+            self.task.cancel()
+
+    async def progress(self, percent: float | None, message: str | None, data: Any) -> None:
+        """Tell clients how far the job is."""
+        await self._progress_writer().report(encode_progress(percent, message, data))
+
+    def progress_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
+        """Do the same from a handler's thread."""
+        assert self._progress is not None
+        self._progress.report_from_thread(encode_progress(percent, message, data))
+
+    async def once(
+        self,
+        key: str,
+        function: Callable[[], Any],
+        on_uncertain: Literal["fail", "retry"],
+        release_on: tuple[type[BaseException], ...],
+    ) -> Any:
+        """Run a side effect at most once."""
+        return await self._effect_runner().once(key, function, on_uncertain, release_on)
+
+    def once_from_thread(
+        self,
+        key: str,
+        function: Callable[[], Any],
+        on_uncertain: Literal["fail", "retry"],
+        release_on: tuple[type[BaseException], ...],
+    ) -> Any:
+        """Do the same from a handler's thread."""
+        assert self._effects is not None
+        return self._effects.once_from_thread(key, function, on_uncertain, release_on)
+
+    def serve_thread(self) -> None:
+        """Make what a handler's thread may ask for, while still on the event loop."""
+        self._progress_writer()
+        self._effect_runner()
+
+    async def flush_progress(self) -> None:
+        """Write the last progress, which must come before the settlement."""
+        if self._progress is not None:
+            await self._progress.flush()
+
+    def _progress_writer(self) -> Progress:
+        if self._progress is None:
+            self._progress = Progress(self.claim, self.services.store, self.services.clock)
+        return self._progress
+
+    def _effect_runner(self) -> Effects:
+        if self._effects is None:
+            self._effects = Effects(self.claim, self.services.store, self.services.clock)
+        return self._effects
+
+
+async def execute(run: Run) -> Outcome:
+    """Run the handler of a claimed job and return how that ended; nothing that user code raises comes out."""
+    handler = run.handler
+    if handler is None:
+        return handler_unknown(run.claim.handler)
+    context: JobContext[Any] = JobContext(run.claim, handler.payload, run)
+    current_job.set(context)
+    try:
+        if run.stop is not None:
+            raise asyncio.CancelledError
+        value = await _call(run, handler, context)
+        outcome = NOTHING if value is None else _returned(run, handler, value)
+        await run.flush_progress()
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: one handler's end is not the worker's
+        return await _ended(run, error)
+    if run.stop is Stop.TIMEOUT:
+        return timed_out(run.claim.timeout_ms)
+    return outcome
+
+
+async def _call(run: Run, handler: Handler, context: JobContext[Any]) -> Any:
+    if handler.arguments is not None:
+        return await _call_with_arguments(run, handler, context)
+    arguments: tuple[Any, ...] = ()
+    if handler.takes_context:
+        # What is stored must be readable before the handler begins.
+        _read_request(context)
+        _ = context.payload
+        arguments = (context,)
+    if handler.is_async:
+        return await handler.function(*arguments)
+    return await _call_in_thread(run, partial(handler.function, *arguments))
+
+
+async def _call_with_arguments(run: Run, handler: Handler, context: JobContext[Any]) -> Any:
+    assert handler.arguments is not None
+    request = _read_request(context) or StoredRequest()
+    async with AsyncExitStack() as stack:
+        positional, named = await handler.arguments.resolve(context, request, run.claim.payload, stack)
+        if handler.is_async:
+            return await handler.function(*positional, **named)
+        return await _call_in_thread(run, partial(handler.function, *positional, **named))
+
+
+def _read_request(context: JobContext[Any]) -> StoredRequest | None:
+    try:
+        return context.request
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _Unreadable("request") from error
+
+
+async def _call_in_thread(run: Run, function: Callable[[], Any]) -> Any:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    context = copy_context()
+    run.serve_thread()
+
+    def tell(value: Any, error: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_result((value, error))
+
+    def call() -> None:
+        value: Any = None
+        failure: BaseException | None = None
+        try:
+            # A call that waited for a thread until after its end is not begun any more.
+            if not ended.done() and not run.settled:
+                value = context.run(function)
+        except BaseException as error:  # the thread serves others; the error goes to whoever awaits
+            failure = error
+        try:
+            loop.call_soon_threadsafe(tell, value, failure)
+        except RuntimeError:
+            # The loop is closed: its process is ending, and nobody waits for this result.
+            return
+
+    run.in_thread = True
+    try:
+        run.services.threads.call(call)
+        value, error = await ended
+    finally:
+        run.in_thread = False
+    if error is not None:
+        raise error
+    return value
+
+
+def _returned(run: Run, handler: Handler, value: Any) -> Outcome:
+    meta: bytes | None = None
+    if isinstance(value, Result):
+        body, meta = _presented(handler, value)
+    else:
+        body = handler.result.encode(value)
+    limit = run.services.settings.max_result_bytes
+    if body is not None and len(body) > limit:
+        raise ResultNotSerializable(f"the result has {len(body)} bytes; max_result_bytes allows {limit}")
+    return Outcome("returned", body, meta)
+
+
+def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
+    body = result.body
+    media_type = result.media_type
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        encoded: bytes | None = bytes(body)
+        media_type = media_type or "application/octet-stream"
+    elif isinstance(body, str):
+        try:
+            encoded = body.encode()
+        except UnicodeEncodeError as error:
+            raise ResultNotSerializable(str(error)) from error
+        media_type = media_type or "text/plain; charset=utf-8"
+    else:
+        encoded = handler.result.encode(body)
+        if encoded is not None:
+            media_type = media_type or "application/json"
+    headers = [(name.lower(), value) for name, value in result.headers.items()]
+    return encoded, encode_meta(ResultMeta(result.status_code, media_type, headers))
+
+
+async def _ended(run: Run, error: BaseException) -> Outcome:
+    outcome = _failed(run, error)
+    if not isinstance(error, GeneratorExit):  # a coroutine that is being closed cannot wait for anything
+        with suppress(asyncio.CancelledError):  # another cancel, of a run that has ended already
+            await run.flush_progress()
+    return outcome
+
+
+def _failed(run: Run, error: BaseException) -> Outcome:
+    if run.stop is Stop.TIMEOUT:
+        return timed_out(run.claim.timeout_ms)
+    if run.stop is Stop.RELEASE:
+        # Whatever a handler raises while it is being stopped, the run is given back, not charged.
+        return RELEASED
+    if run.stop is Stop.CANCEL and isinstance(error, asyncio.CancelledError):
+        return STOPPED
+    if isinstance(error, _Unreadable):
+        return unreadable(str(error), error.__cause__ or error)
+    settings = run.services.settings
+    if not isinstance(error, AsyncEndpointsError):
+        # What was raised on purpose explains itself; everything else is somebody's defect and needs its traceback.
+        log_raised(run, error)
+    return raised(error, expose_errors=settings.expose_errors, expose_tracebacks=settings.expose_tracebacks)

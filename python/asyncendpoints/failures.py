@@ -1,0 +1,150 @@
+"""What a run that did not return makes of its job: an event for the core, and a problem object for readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from asyncendpoints.errors import (
+    EffectUncertain,
+    JobError,
+    MalformedPayload,
+    ResultNotSerializable,
+    ValidationFailed,
+)
+from asyncendpoints.observability.tracebacks import describe, summary
+from asyncendpoints.problem_types import (
+    EFFECT_UNCERTAIN,
+    HANDLER_FAILED,
+    HANDLER_TIMEOUT,
+    HANDLER_UNKNOWN,
+    RESULT_NOT_SERIALIZABLE,
+    WORKER_LOST,
+)
+
+if TYPE_CHECKING:
+    from asyncendpoints.problem_types import ProblemType
+
+ERROR_LIMIT: Final = 4096
+"""How many bytes of a problem object are stored."""
+
+Event: TypeAlias = Literal["returned", "raised", "raised_final", "timed_out", "lost", "released", "stopped"]
+
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Outcome(NamedTuple):
+    """How a run ended: what `decide` is told, what is stored, and what the log says."""
+
+    event: Event
+    result: bytes | None = None
+    result_meta: bytes | None = None
+    error: bytes | None = None
+    reason: str = ""
+    """For people, not yet escaped."""
+
+
+RELEASED: Final = Outcome("released", reason="released by a shutdown")
+STOPPED: Final = Outcome("stopped", reason="stopped by a cancel")
+
+
+def raised(error: BaseException, *, expose_errors: bool, expose_tracebacks: bool) -> Outcome:
+    """Return the outcome of a handler that raised.
+
+    Args:
+        error: What it raised.
+        expose_errors: Whether the stored problem shows the exception's text; a `JobError` always shows its own.
+        expose_tracebacks: Whether it holds the traceback too.
+    """
+    reason = summary(error)
+    if isinstance(error, JobError):
+        return Outcome("raised" if error.retryable else "raised_final", error=_chosen(error), reason=reason)
+    kind, event, further = _classify(error)
+    problem = _problem(kind, reason if expose_errors else None) | (further if expose_errors else {})
+    if expose_errors and expose_tracebacks:
+        problem["traceback"] = _text(describe(error))
+    return Outcome(event, error=fit(problem), reason=reason)
+
+
+def timed_out(timeout_ms: int) -> Outcome:
+    """Return the outcome of a run past its timeout."""
+    detail = f"the handler did not end within {timeout_ms / 1000:g} s"
+    return Outcome("timed_out", error=fit(_problem(HANDLER_TIMEOUT, detail)), reason=detail)
+
+
+def handler_unknown(name: str) -> Outcome:
+    """Return the outcome of a job whose handler this process does not have; another attempt would not find it either."""
+    detail = f"no handler named {name!r} is registered"
+    return Outcome("raised_final", error=fit(_problem(HANDLER_UNKNOWN, detail)), reason=detail)
+
+
+def unreadable(what: str, error: BaseException) -> Outcome:
+    """Return the outcome of a job of which a stored part cannot be read."""
+    detail = f"the stored {what} cannot be read: {summary(error)}"
+    return Outcome("raised_final", error=fit(_problem(HANDLER_FAILED, detail)), reason=detail)
+
+
+def worker_lost() -> bytes:
+    """Return the problem object of a run whose lease expired."""
+    return fit(_problem(WORKER_LOST, "the worker that ran this attempt stopped renewing its lease"))
+
+
+def fit(problem: dict[str, Any]) -> bytes:
+    """Encode a problem object in at most `ERROR_LIMIT` bytes, shortening what people can best do without."""
+    body = _encode(problem)
+    if len(body) <= ERROR_LIMIT:
+        return body
+    standard = {"type", "title", "status", "detail", "traceback"}
+    problem = {name: value for name, value in problem.items() if name in standard} | {"truncated": True}
+    for member in ("traceback", "detail", "title", "type"):
+        body = _encode(problem)
+        if len(body) <= ERROR_LIMIT:
+            break
+        if member in problem:
+            problem[member] = _shorten(problem[member], len(body) - ERROR_LIMIT, keep_end=member == "traceback")
+    return _encode(problem)
+
+
+def _shorten(text: str, excess: int, *, keep_end: bool) -> str:
+    # A byte of text is at least a byte of JSON, so cutting the excess is enough however much is escaped.
+    encoded = text.encode()
+    room = max(0, len(encoded) - excess - len("…".encode()))
+    if keep_end:
+        return "…" + encoded[len(encoded) - room :].decode(errors="ignore")
+    return encoded[:room].decode(errors="ignore") + "…"
+
+
+def _text(text: str) -> str:
+    # Lone surrogates, from file names say, are not UTF-8 and would spoil the whole object.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _problem(kind: ProblemType, detail: str | None) -> dict[str, Any]:
+    problem: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status}
+    if detail is not None:
+        problem["detail"] = _text(detail)
+    return problem
+
+
+def _classify(error: BaseException) -> tuple[ProblemType, Event, dict[str, Any]]:
+    if isinstance(error, ResultNotSerializable):
+        return RESULT_NOT_SERIALIZABLE, "raised_final", {}
+    if isinstance(error, EffectUncertain):
+        return EFFECT_UNCERTAIN, "raised_final", {}
+    if isinstance(error, ValidationFailed):
+        return HANDLER_FAILED, "raised_final", {"errors": error.errors}
+    if isinstance(error, MalformedPayload):
+        return HANDLER_FAILED, "raised_final", {}
+    return HANDLER_FAILED, "raised", {}
+
+
+def _chosen(error: JobError) -> bytes:
+    problem: dict[str, Any] = {"type": _text(error.type), "title": _text(error.title), "status": error.status}
+    if error.detail is not None:
+        problem["detail"] = _text(error.detail)
+    try:
+        return fit({**error.extensions, **problem})
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        # An extension that JSON cannot hold must not cost the error itself.
+        return fit(problem)

@@ -1,0 +1,1 @@
+"""What operators see: log records that name their job."""

@@ -1,0 +1,74 @@
+"""Log records that name their job: `job_id` and `request_id` on every record, a handler's own lines included.
+
+The library logs to `asyncendpoints` and its children and configures no handler. When an engine starts, the factory
+of log records is chained once: every record of the process then has both attributes, None outside of jobs, so that a
+format may say `%(job_id)s`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from asyncendpoints.context import current_job
+
+NAMES: Final = frozenset({"job_id", "request_id"})
+
+
+class _Attributes(dict[str, Any]):
+    """A record's attributes, of which ours may be given again.
+
+    `Logger.makeRecord` refuses an `extra` that names an attribute which the record has. Users log
+    `extra={"request_id": …}`, and that must go on working: what they give replaces ours.
+    """
+
+    def __contains__(self, key: object) -> bool:
+        return key not in NAMES and super().__contains__(key)
+
+
+class JobRecordFactory:
+    """Makes log records as the factory before it does, and names the job that the record is about."""
+
+    def __init__(self, previous: Any) -> None:
+        self.previous = previous
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        """Make a record."""
+        record: logging.LogRecord = self.previous(*args, **kwargs)
+        record.__dict__ = attributes = _Attributes(record.__dict__)
+        job = current_job.get()
+        attributes["job_id"] = None if job is None else job.job_id
+        attributes["request_id"] = None if job is None else job.request_id
+        return record
+
+
+def install_record_factory() -> None:
+    """Chain the factory of log records. Idempotent, and only ever done by an engine that starts."""
+    factory = logging.getLogRecordFactory()
+    if not isinstance(factory, JobRecordFactory):
+        logging.setLogRecordFactory(JobRecordFactory(factory))
+
+
+def about(job_id: str, request_id: str | None) -> dict[str, Any]:
+    """Return the `extra` of a record about a job, for those who log outside of its handler's context."""
+    return {"job_id": job_id, "request_id": request_id}
+
+
+def printable(text: str, limit: int = 2000) -> str:
+    """Return text that came from outside in a form that cannot forge a log line or disturb a terminal.
+
+    Everything that is not printable is escaped: line ends (U+2028 and U+2029 too), control and formatting characters,
+    lone surrogates.
+
+    Args:
+        text: What is to be shown.
+        limit: How many characters are shown at most.
+    """
+    if len(text) > limit:
+        text = text[:limit] + "…"
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )

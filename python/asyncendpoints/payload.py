@@ -1,0 +1,221 @@
+"""Payloads and results as typed JSON: read and written by msgspec, or by pydantic where the user's type is a model."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from asyncendpoints.errors import ConfigurationError, MalformedPayload, ResultNotSerializable, ValidationFailed
+from asyncendpoints.payload_errors import from_msgspec, from_pydantic
+from asyncendpoints.strict_json import check_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import TypeAdapter
+
+__all__ = ["PayloadType", "ResultType", "check_json"]
+
+T = TypeVar("T")
+_ANYTHING: Final = (Any, object)
+_MISSING: Final = [{"loc": ["body"], "msg": "Field required", "type": "missing"}]
+
+
+def _plain(value: Any) -> Any:
+    """Turn what msgspec does not know into something that it does."""
+    to_python = getattr(value, "model_dump_json", None)
+    if to_python is not None:
+        return msgspec.Raw(to_python(by_alias=True).encode())
+    raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+def has_model(annotation: Any, _seen: frozenset[Any] = frozenset()) -> bool:
+    """Tell whether an annotation is or contains a pydantic model."""
+    if "pydantic" not in sys.modules:
+        # No model can exist yet, and pydantic need not be installed.
+        return False
+    if hasattr(annotation, "__pydantic_core_schema__") or hasattr(annotation, "__pydantic_validator__"):
+        return True
+    parts: list[Any] = [*typing.get_args(annotation)]
+    if isinstance(annotation, type) and annotation not in _seen:
+        _seen |= {annotation}
+        if is_dataclass(annotation) or typing.is_typeddict(annotation):
+            parts += _field_types(annotation)
+    return any(has_model(part, _seen) for part in parts)
+
+
+def _field_types(annotation: type) -> list[Any]:
+    try:
+        return [*typing.get_type_hints(annotation).values()]
+    except (NameError, TypeError):
+        # Whoever builds the decoder reports it; here only what can be seen counts.
+        return [field.type for field in fields(annotation)] if is_dataclass(annotation) else []
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+    try:
+        return TypeAdapter(annotation)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
+        raise ConfigurationError(f"{annotation!r} cannot be read from JSON: {error}") from error
+
+
+def _has_custom(info: Any) -> bool:
+    if isinstance(info, msgspec.inspect.CustomType):
+        return True
+    if isinstance(info, (list, tuple)):
+        return any(_has_custom(part) for part in cast("list[Any]", info))
+    if isinstance(info, msgspec.inspect.Type) and not isinstance(
+        info, (msgspec.inspect.StructType, msgspec.inspect.DataclassType, msgspec.inspect.TypedDictType)
+    ):
+        return any(_has_custom(getattr(info, name)) for name in info.__struct_fields__)
+    return False
+
+
+class PayloadType(Generic[T]):
+    """How payloads of one annotation are read and written; made once for each handler.
+
+    Args:
+        annotation: What the handler's `JobContext[…]` names; `Any` takes every JSON value, and no body as None.
+
+    Raises:
+        ConfigurationError: The annotation cannot be read from JSON.
+    """
+
+    __slots__ = ("_adapter", "_decoder", "annotation")
+
+    def __init__(self, annotation: Any) -> None:
+        self.annotation = annotation
+        self._adapter: TypeAdapter[Any] | None = None
+        self._decoder: msgspec.json.Decoder[Any] | None = None
+        if annotation in _ANYTHING:
+            self._decoder = msgspec.json.Decoder()
+        elif has_model(annotation):
+            self._adapter = _adapter(annotation)
+        else:
+            self._decoder = self._make_decoder(annotation)
+
+    def _make_decoder(self, annotation: Any) -> msgspec.json.Decoder[Any]:
+        try:
+            if not _has_custom(msgspec.inspect.type_info(annotation)):
+                return msgspec.json.Decoder(annotation)
+            reason = "it is neither plain data, a dataclass, a TypedDict, a msgspec Struct nor a pydantic model"
+        except (TypeError, NameError) as error:
+            reason = str(error)
+        raise ConfigurationError(f"a payload of {annotation!r} cannot be read from JSON: {reason}")
+
+    def decode(self, body: bytes | None) -> T:
+        """Return the payload; no body is None where the annotation takes it.
+
+        Raises:
+            MalformedPayload: The body is not JSON.
+            ValidationFailed: It is, but not what the annotation says.
+        """
+        if body is None:
+            return self._decode_none()
+        try:
+            if self._decoder is not None:
+                return self._decoder.decode(body)
+            return self._decode_model(body)
+        except msgspec.ValidationError as error:
+            raise ValidationFailed(from_msgspec(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedPayload(str(error)) from error
+
+    def _decode_model(self, body: bytes) -> T:
+        from pydantic import ValidationError
+
+        assert self._adapter is not None
+        try:
+            return self._adapter.validate_json(body)
+        except ValidationError as error:
+            raise ValidationFailed(from_pydantic(error)) from error
+
+    def _decode_none(self) -> T:
+        if self.annotation in _ANYTHING or self.annotation is None or self.annotation is type(None):
+            return cast("T", None)
+        try:
+            return self.decode(b"null")
+        except ValidationFailed as error:
+            raise ValidationFailed(_MISSING) from error
+
+    def encode(self, value: Any) -> bytes | None:
+        """Return the bytes to store for a payload that a script submits, having checked that they can be read again.
+
+        Raises:
+            ValidationFailed: The value is not what the annotation says, or cannot be written as JSON.
+        """
+        if value is None:
+            self._decode_none()
+            return None
+        try:
+            if self._adapter is not None and not isinstance(value, (dict, list, str, int, float)):
+                body = self._adapter.dump_json(value, by_alias=True, round_trip=True)
+            else:
+                body = _encode(value)
+        except Exception as error:  # user code runs here: properties, hooks and serializers may raise anything
+            raise ValidationFailed([{"loc": ["body"], "msg": str(error), "type": "not_serializable"}]) from error
+        self.decode(body)
+        return body
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the payload."""
+        if self.annotation in _ANYTHING:
+            return {}
+        if self._adapter is not None:
+            return self._adapter.json_schema()
+        return msgspec.json.schema(self.annotation)
+
+
+class ResultType:
+    """How the results of one handler are written.
+
+    Args:
+        annotation: What the handler's function says that it returns. A pydantic model in it validates and filters
+            what is written, as FastAPI does with a response model; everything else is written as it is.
+    """
+
+    __slots__ = ("_adapter", "_encode", "annotation")
+
+    def __init__(self, annotation: Any = Any) -> None:
+        self.annotation = annotation
+        self._adapter = _adapter(annotation) if has_model(annotation) else None
+        self._encode: Callable[[Any], bytes] = _encode if self._adapter is None else self._encode_model
+
+    def encode(self, value: Any) -> bytes | None:
+        """Return the result's JSON, or None for None.
+
+        Raises:
+            ResultNotSerializable: It cannot be written as JSON.
+        """
+        if value is None:
+            return None
+        try:
+            return self._encode(value)
+        except Exception as error:  # user code runs here: properties, hooks and serializers may raise anything
+            raise ResultNotSerializable(f"{type(error).__name__}: {error}") from error
+
+    def _encode_model(self, value: Any) -> bytes:
+        assert self._adapter is not None
+        return self._adapter.dump_json(self._adapter.validate_python(value, from_attributes=True), by_alias=True)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the result; empty where nothing is known of it."""
+        if self.annotation in _ANYTHING:
+            return {}
+        if self._adapter is not None:
+            return self._adapter.json_schema(mode="serialization")
+        try:
+            return msgspec.json.schema(self.annotation)
+        except TypeError:
+            # The annotation is for people only; results are written by their values.
+            return {}

@@ -1,0 +1,332 @@
+"""The worker: claims jobs as long as it has free slots, runs each in a task, and hands over how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextvars import Context
+from itertools import count
+from math import inf
+from threading import get_ident
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from asyncendpoints._core import Settlement
+from asyncendpoints.deadlines import Deadlines
+from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.execution import Run, Services, Stop, execute
+from asyncendpoints.failures import RELEASED, Outcome, timed_out
+from asyncendpoints.job_log import log_end, log_overdue, logs_every_end
+from asyncendpoints.settling import Settler
+from asyncendpoints.threads import Threads
+from asyncendpoints.timing import Backoff, end_task, wait_for_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from asyncendpoints._core import Claim
+    from asyncendpoints.clock import Clock, Timer
+    from asyncendpoints.registry import Registry
+    from asyncendpoints.settings import Settings
+    from asyncendpoints.stores.base import LeaseKeeper, Store
+
+PATIENCE: Final = 1.0
+"""Seconds that a cancelled handler gets to clean up before its run is settled without it."""
+POLL: Final = 2.0
+"""Seconds between two claims on an idle store that may lose notifications."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs jobs on the event loop that starts it.
+
+    Args:
+        store: Where jobs come from.
+        registry: The handlers.
+        settings: Concurrency, queues, lease.
+        clock: Where time comes from.
+    """
+
+    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock) -> None:
+        self.name = f"worker-{uuid4().hex[:12]}"
+        self.stale_settlements = 0
+        """How many runs had lost their job when they ended."""
+        self._store = store
+        self._registry = registry
+        self._settings = settings
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
+        self._runs: dict[tuple[str, int], Run] = {}
+        self._threads = Threads(settings.threads)
+        self._services = Services(store, clock, settings, self._threads)
+        self._settler = Settler(store, clock, self._settled)
+        self._deadlines = Deadlines(clock, self._runs, self._due)
+        self._nonces = count(random.getrandbits(48))  # noqa: S311 (told apart, not kept secret)
+        self._claim_ids = count(1)
+        self._lost_claims: list[str] = []
+        self._bell = asyncio.Event()
+        self._more = False
+        self._stopping = asyncio.Event()
+        self._grace_over = asyncio.Event()
+        self._wake_timer: Timer | None = None
+        self._beat_timer: Timer | None = None
+        self._keeper: LeaseKeeper = store.keeper(
+            worker=self.name, lease_ms=settings.lease_ms, max_stall_ms=settings.max_stall_ms
+        )
+        self._queues: Sequence[str] = ()
+        self._unsubscribe: Callable[[], None] | None = None
+        self._unwatch = registry.watch(self._handlers_changed)
+        self._listen()
+        self._claimer = self._loop.create_task(self._claim_all(), context=Context())
+
+    @property
+    def running(self) -> int:
+        """How many handlers have not ended."""
+        return len(self._runs)
+
+    @property
+    def busy(self) -> bool:
+        """Whether handlers run, ends are unwritten, or there may be more to claim right now."""
+        return bool(self._runs) or self._settler.waiting > 0 or self._bell.is_set() or self._more
+
+    # What the store tells, from any thread.
+
+    def wake(self) -> None:
+        """Something may be claimable."""
+        if get_ident() == self._thread:
+            self._bell.set()
+        else:
+            self._call_on_loop(self._bell.set)
+
+    def cancel_requested(self, job_id: str, fence: int) -> None:
+        """The cancellation of this run was asked for."""
+        if get_ident() == self._thread:
+            self._cancel(job_id, fence)
+        else:
+            self._call_on_loop(self._cancel, job_id, fence)
+
+    def _call_on_loop(self, function: Callable[..., object], *arguments: object) -> None:
+        # A loop that was closed without the worker's close has nobody left to tell.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _cancel(self, job_id: str, fence: int) -> None:
+        run = self._runs.get((job_id, fence))
+        if run is not None and run.stop is None:
+            run.ask_to_stop(Stop.CANCEL)
+
+    # Claiming.
+
+    def _listen(self) -> None:
+        queues = self._settings.queues or self._registry.queues
+        if queues == self._queues:
+            return
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        self._queues = queues
+        self._unsubscribe = self._store.subscribe(self.name, queues, self)
+        self._bell.set()
+
+    def _handlers_changed(self) -> None:
+        if get_ident() == self._thread:
+            self._listen()
+        else:
+            self._call_on_loop(self._listen)
+
+    async def _claim_all(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            self._bell.clear()
+            free = self._settings.concurrency - len(self._runs) - self._settler.waiting
+            if free <= 0:
+                self._more = True
+            elif self._queues:
+                try:
+                    await self._claim(free)
+                    backoff.reset()
+                except StoreUnavailable as error:
+                    pause = backoff.pause()
+                    _log.warning("the store does not answer, claiming again in %.1f s: %s", pause, error)
+                    await wait_for_event(self._stopping, pause, self._clock)
+                    self._bell.set()
+                except Exception:  # a store's defect must not end the worker
+                    pause = backoff.pause()
+                    _log.exception("claiming failed, trying again in %.1f s", pause)
+                    await wait_for_event(self._stopping, pause, self._clock)
+                    self._bell.set()
+            await self._bell.wait()
+
+    async def _claim(self, free: int) -> None:
+        while self._lost_claims:
+            # What an unanswered claim began would else wait for its leases to expire (SUB-3).
+            await self._store.release_claim(self._lost_claims[-1], now=self._clock.store_now())
+            self._lost_claims.pop()
+        claim_id = f"{self.name}-{next(self._claim_ids)}"
+        try:
+            answer = await self._store.claim(
+                worker=self.name,
+                claim_id=claim_id,
+                queues=self._queues,
+                limit=free,
+                lease_ms=self._settings.lease_ms,
+                now=self._clock.store_now(),
+            )
+        except BaseException:
+            self._lost_claims.append(claim_id)
+            raise
+        claims = answer.claims
+        if self._stopping.is_set():
+            self._lost_claims.append(claim_id)
+            return
+        self._more = len(claims) >= free
+        if claims:
+            self._begin_all(claims)
+        self._wake_later(answer.next_due_ms)
+
+    def _wake_later(self, next_due_ms: int | None) -> None:
+        if self._wake_timer is not None:
+            self._wake_timer.cancel()
+            self._wake_timer = None
+        seconds = inf if next_due_ms is None else next_due_ms / 1000
+        if not self._store.traits.lossless_wakeups:
+            seconds = min(seconds, POLL * random.uniform(0.75, 1.25))  # noqa: S311 (jitter)
+        if seconds < inf:
+            self._wake_timer = self._clock.call_later(seconds, self._bell.set)
+
+    # Running.
+
+    def _begin_all(self, claims: Sequence[Claim]) -> None:
+        now = self._clock.monotonic()
+        earliest = inf
+        for claim in claims:
+            timeout_ms = claim.timeout_ms
+            deadline = now + timeout_ms / 1000
+            earliest = min(earliest, deadline)
+            run = Run(claim, self._registry.find(claim.handler), deadline, self._services)
+            key = (claim.job_id, claim.fence)
+            self._runs[key] = run
+            self._keeper.hold(*key, timeout_ms)
+            # An empty context: a worker that was started within a request must not hand its variables on.
+            run.task = self._loop.create_task(self._drive(run, key), context=Context())
+        self._deadlines.watch(earliest)
+        if self._beat_timer is None:
+            self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
+
+    async def _drive(self, run: Run, key: tuple[str, int]) -> None:
+        run.started = True
+        outcome = await execute(run)
+        self._end(run, key, outcome)
+
+    def _end(self, run: Run, key: tuple[str, int], outcome: Outcome) -> None:
+        del self._runs[key]
+        if not run.settled:
+            self._settle(run, outcome)
+        elif self._more:
+            self._bell.set()
+        if not self._runs and self._stopping.is_set():
+            self._grace_over.set()
+
+    def _settle(self, run: Run, outcome: Outcome) -> None:
+        run.settled = True
+        handler = run.handler
+        settlement = Settlement.of(
+            run.claim,
+            outcome.event,
+            backoff=None if handler is None else handler.backoff,
+            seed=random.getrandbits(63),  # noqa: S311 (jitter)
+            nonce=next(self._nonces),
+            result=outcome.result,
+            result_meta=outcome.result_meta,
+            error=outcome.error,
+        )
+        self._settler.add(run, outcome, settlement)
+
+    def _settled(self, runs: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
+        every = logs_every_end()
+        for (run, outcome), state in zip(runs, states, strict=True):
+            self._keeper.drop(run.claim.job_id, run.claim.fence)
+            if state == "stale":
+                self.stale_settlements += 1
+            if every or state in {"failed", "stale"}:
+                log_end(run, outcome, state)
+        if self._more:
+            self._bell.set()
+
+    def _beat(self) -> None:
+        self._beat_timer = None
+        if self._runs:
+            self._keeper.beat()
+            self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
+
+    def _due(self, run: Run, now: float) -> None:
+        if run.settled:
+            run.next_check = inf
+        elif run.task is not None and run.task.done():
+            # Somebody cancelled the task before it had begun.
+            self._end(run, (run.claim.job_id, run.claim.fence), timed_out(run.claim.timeout_ms))
+        elif run.stop is Stop.TIMEOUT or run.in_thread:
+            run.next_check = inf
+            run.ask_to_stop(Stop.TIMEOUT)
+            log_overdue(run)
+            self._settle(run, timed_out(run.claim.timeout_ms))
+        else:
+            run.next_check = now + PATIENCE
+            run.ask_to_stop(Stop.TIMEOUT)
+
+    # Ending.
+
+    def stop_claiming(self) -> None:
+        """Claim nothing more. Idempotent."""
+        self._stopping.set()
+        self._bell.set()
+
+    def leave_now(self) -> None:
+        """Give the handlers no more grace."""
+        self.stop_claiming()
+        self._grace_over.set()
+
+    async def drain(self, grace: float) -> None:
+        """Stop claiming, let handlers end for `grace` seconds, give back what still runs."""
+        self.stop_claiming()
+        await asyncio.wait({self._claimer})
+        if self._runs:
+            await wait_for_event(self._grace_over, grace, self._clock)
+            await self._release()
+
+    async def _release(self) -> None:
+        for run in tuple(self._runs.values()):
+            if not run.settled and run.stop is not Stop.TIMEOUT:
+                run.ask_to_stop(Stop.RELEASE)
+        tasks = [run.task for run in self._runs.values() if run.task is not None and not run.in_thread]
+        if tasks:
+            await asyncio.wait(tasks, timeout=PATIENCE)
+        for run in tuple(self._runs.values()):
+            if not run.settled:
+                log_overdue(run)
+                self._settle(run, RELEASED)
+
+    async def close(self, patience: float = 5.0) -> None:
+        """End everything; the ends of runs get `patience` seconds to reach the store."""
+        self.stop_claiming()
+        await end_task(self._claimer)
+        await self._settler.close(patience)
+        for claim_id in self._lost_claims:
+            try:
+                await self._store.release_claim(claim_id, now=self._clock.store_now())
+            except StoreUnavailable as error:
+                _log.warning("a claim could not be given back and will be rescued: %s", error)
+        for run in tuple(self._runs.values()):
+            if run.task is not None:
+                run.task.cancel()
+        for timer in (self._wake_timer, self._beat_timer):
+            if timer is not None:
+                timer.cancel()
+        self._deadlines.close()
+        self._unwatch()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        await self._keeper.close()
+        self._threads.close()
