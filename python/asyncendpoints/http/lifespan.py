@@ -11,8 +11,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from asyncendpoints.http.signals import SignalChain
-
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Send
 
@@ -24,7 +22,7 @@ _log = logging.getLogger("asyncendpoints.http")
 class LifespanBridge:
     """Stand between the server's lifespan messages and the application's."""
 
-    __slots__ = ("_engine", "_failure", "_owner", "_receive", "_send", "_signals")
+    __slots__ = ("_engine", "_failure", "_owner", "_receive", "_send")
 
     def __init__(self, engine: Engine, receive: Receive, send: Send) -> None:
         self._engine = engine
@@ -32,7 +30,6 @@ class LifespanBridge:
         self._send = send
         self._failure: str | None = None
         self._owner = False
-        self._signals: SignalChain | None = None
 
     async def send(self, message: Message) -> None:
         """Start the engine before the server hears that start-up is complete; close it before shutdown is."""
@@ -58,9 +55,6 @@ class LifespanBridge:
 
     async def leave(self) -> None:
         """Close the engine where this lifespan started it; also where the lifespan ended in silence."""
-        if self._signals is not None:
-            self._signals.restore()
-            self._signals = None
         if self._owner:
             self._owner = False
             await self._engine.close()
@@ -70,7 +64,7 @@ class LifespanBridge:
         if self._engine.started:
             return
         try:
-            await self._engine.start(worker=self._engine.settings.worker)
+            await self._engine.start()
         except Exception as error:
             # Whatever it is, the server is to hear it as a failed start-up, after the application's own
             # shutdown code.
@@ -79,5 +73,3 @@ class LifespanBridge:
             await self._engine.close()
             return
         self._owner = True
-        self._signals = SignalChain(self._engine)
-        self._signals.install()
