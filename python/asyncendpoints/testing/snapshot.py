@@ -45,6 +45,12 @@ JOB_FIELDS: Final = (
 )
 """Every field of a job but its runs."""
 
+CLAIM_FIELDS: Final = (
+    "job_id", "fence", "handler", "queue", "attempt", "max_attempts", "timeout_ms", "created_at", "ready_at",
+    "started_at", "priority", "request_id", "owner", "request", "payload",
+)  # fmt: skip
+"""Every field of a claim."""
+
 RUN_FIELDS: Final = ("number", "started_at", "finished_at", "outcome", "error", "worker")
 """Every field of a run."""
 

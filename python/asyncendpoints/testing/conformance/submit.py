@@ -195,13 +195,13 @@ async def sub_3_a_repeated_settle_answers_as_the_first(on: Subject) -> None:
 
 @rule()
 async def sub_3_a_repeated_settle_of_an_earlier_run_changes_nothing(on: Subject) -> None:
-    """SUB-3: A settle repeated after the next run has begun leaves that run alone."""
+    """SUB-3: A settle repeated after the next run has begun answers as the first, and leaves that run alone."""
     claim = await on.start()
-    await on.settle(claim, "raised", nonce=77)
+    same("the settle", await on.settle(claim, "raised", nonce=77), "scheduled")
     on.advance(1_000)
     await on.take()
     before = await on.picture(claim.job_id)
-    await on.settle(claim, "raised", nonce=77)
+    same("its repetition", await on.settle(claim, "raised", nonce=77), "scheduled")
     same("the job", await on.picture(claim.job_id), before)
 
 
