@@ -39,6 +39,16 @@ def row(figure: Figure) -> str:
     return f"| {figure.what} | {number(figure.value)} {figure.unit} | {peer} | {ratio} | {bound(figure)} |"
 
 
+def line(figure: Figure) -> str:
+    """Write a figure for a terminal."""
+    parts = [f"{figure.what}: {number(figure.value)} {figure.unit}"]
+    if figure.ratio is not None and figure.peer_value is not None:
+        parts.append(f"{figure.ratio:.2f} of {figure.peer} ({number(figure.peer_value)})")
+    if figure.target is not None:
+        parts.append(f"target {bound(figure)}")
+    return "; ".join(parts)
+
+
 def table() -> str:
     """Return the lines that stand between the README's marks."""
     results = load()

@@ -44,11 +44,12 @@ def test_an_upload_is_profiled_column_by_column(client: httpx.Client, penguins: 
     assert accepted.status_code == 202
     status_url = accepted.headers["location"]
 
-    job = client.get(
-        status_url, headers={"Prefer": "wait=30", "If-None-Match": accepted.headers["etag"]}
-    ).json()
-    while not job["done"]:
-        job = client.get(status_url, headers={"Prefer": "wait=30"}).json()
+    answer = client.get(status_url)
+    while not answer.json()["done"]:
+        answer = client.get(
+            status_url, headers={"Prefer": "wait=30", "If-None-Match": answer.headers["etag"]}
+        )
+    job = answer.json()
     assert job["status"] == "completed"
     assert job["progress"]["percent"] == 100
 

@@ -1,0 +1,1 @@
+"""Other libraries, side by side with this one in one run."""

@@ -1,0 +1,1 @@
+"""Measurements through Python: in process, over HTTP, at rest."""
