@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.params import Depends
 from starlette.exceptions import HTTPException
 
-from asyncendpoints.errors import JobError, ValidationFailed
+from asyncendpoints.errors import ConfigurationError, JobError, ValidationFailed
+from asyncendpoints.http.fastapi.annotations import describe as named
 from asyncendpoints.http.fastapi.internals import Extractor
 from asyncendpoints.http.fastapi.scripts import script_request
 from asyncendpoints.http.fastapi.worker import CONTEXT_KEY, WorkerDependencies
@@ -38,8 +39,7 @@ class FastAPIArguments:
         self._application = application
         self.dependencies = WorkerDependencies(lambda: getattr(application(), "dependency_overrides", {}))
         self._extractors: dict[tuple[str, bool | None], Extractor] = {}
-        worker = [self.dependencies.parameter(name, marker) for name, marker in signature.worker.items()]
-        self._declared = signature.visible(worker)
+        self._declared = signature.visible([self._worker_parameter(name) for name in signature.worker])
         self._positional = [
             one.name for one in signature.order if one.kind is inspect.Parameter.POSITIONAL_ONLY
         ]
@@ -76,6 +76,14 @@ class FastAPIArguments:
         if signature.context is not None:
             values[signature.context] = context
         return tuple(values.pop(name) for name in self._positional), values
+
+    def _worker_parameter(self, name: str) -> inspect.Parameter:
+        try:
+            return self.dependencies.parameter(name, self.signature.worker[name])
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{named(self.signature.function)}: parameter {name!r} {error}"
+            ) from error
 
     async def prepare(
         self,

@@ -65,10 +65,15 @@ def _plain(value: Any) -> Any:
 
 
 def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for name, value in values.items():
-        plain: Any = to_jsonable_python(value)
-        for one in cast("list[Any]", plain) if isinstance(plain, list) else [plain]:
-            if one is not None:
-                pairs.append((name, str(one).lower() if isinstance(one, bool) else str(one)))
-    return pairs
+    return [
+        (name, _text(one)) for name, value in values.items() for one in _several(value) if one is not None
+    ]
+
+
+def _several(value: Any) -> list[Any]:
+    plain: Any = to_jsonable_python(value)
+    return cast("list[Any]", plain) if isinstance(plain, list) else [plain]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -37,7 +37,7 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
     """Return the function to decorate with a route.
 
     FastAPI has validated the request and run its dependencies when it is called. It has the handler's name
-    and docstring, and `.handler` is the handler; `__wrapped__` is not set, because FastAPI would look through it.
+    and docstring, and `.handler` is the handler. There is no `__wrapped__`: FastAPI would look through it.
     """
     function = signature.function
     policy = endpoint.handler.policy

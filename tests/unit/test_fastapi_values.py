@@ -1,0 +1,105 @@
+"""A request-time dependency's value comes back from its stored JSON as it was."""
+
+# The functions here are data of the tests, written as users write them.
+# ruff: noqa: D102
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Json, computed_field
+from typing_extensions import TypedDict
+
+from asyncendpoints.errors import ConfigurationError, ValidationFailed
+from asyncendpoints.http.fastapi.values import StoredValue
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Aliased(BaseModel):
+    given: str = Field(validation_alias=AliasChoices("a", "b"), serialization_alias="out")
+    raw: Json[list[int]] = Field(alias="RAW")
+
+    @computed_field
+    @property
+    def shout(self) -> str:
+        return self.given.upper()
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    at: datetime
+    amount: Decimal
+    tags: frozenset[str]
+
+
+@dataclass
+class Tenant:
+    name: str
+    born: date
+    parts: list[UUID] = field(default_factory=list[UUID])
+
+
+class Row(NamedTuple):
+    first: int
+    second: str
+
+
+class Shape(TypedDict):
+    sides: int
+
+
+UID = UUID("12345678-1234-5678-1234-567812345678")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (None, None),
+        (int, 2**80),
+        (str, "\u0000 \U0001f600"),
+        (bytes, b"\xff\x00"),
+        (float, float("inf")),
+        (Color, Color.RED),
+        (UUID, UID),
+        (timedelta, timedelta(days=3, microseconds=5)),
+        (dict[int, set[str]], {1: {"a"}}),
+        (tuple[int, ...] | None, (1, 2)),
+        (Annotated[Tenant | None, "note"], Tenant("t", date(2026, 11, 22), [UID])),
+        (Row, Row(1, "b")),
+        (Shape, {"sides": 3}),
+        (dict[str, Any], {"a": [1, None, {"b": True}]}),
+        (
+            Strict,
+            Strict(at=datetime(2026, 11, 22, tzinfo=UTC), amount=Decimal("1.10"), tags=frozenset({"x"})),
+        ),
+        (Aliased, Aliased.model_validate({"a": "v", "RAW": "[1]"})),
+        (list[Aliased], [Aliased.model_validate({"b": "v", "RAW": "[1, 2]"})]),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_a_value_comes_back_as_it_was(annotation: Any, value: Any) -> None:
+    """Aliases, computed fields, strictness, infinities and raw bytes survive."""
+    stored = StoredValue("p", annotation)
+    assert stored.decode(stored.encode(value)) == value
+
+
+def test_a_value_of_another_type_is_a_mistake_of_the_application() -> None:
+    """What is not what the annotation says is not stored."""
+    with pytest.raises(ConfigurationError, match=r"'user' gave a Row"):
+        StoredValue("user", Tenant).encode(Row(1, "b"))
+
+
+def test_a_stored_value_that_no_longer_fits_fails_validation() -> None:
+    """After a change of the type, the worker says what is missing, by the parameter's name."""
+    with pytest.raises(ValidationFailed) as caught:
+        StoredValue("tenant", Tenant).decode(b'{"name":"t"}')
+    assert caught.value.errors == [
+        {"loc": ["dependency", "tenant", "born"], "msg": "Field required", "type": "missing"}
+    ]
