@@ -510,6 +510,8 @@ class MemoryStore:
         """For each queue with jobs waiting to be claimed, the `ready_at` of the oldest."""
     def next_due(self) -> int | None:
         """The time in UTC milliseconds of the earliest scheduled job, lease end or expiry; None where nothing waits."""
+    def promote(self, *, limit: int, now: int | None = None) -> int:
+        """Make at most `limit` scheduled jobs queued whose time has come, earliest first, in every queue."""
     def strip(self, *, limit: int, now: int | None = None) -> int:
         """Drop payload and result of at most `limit` jobs past their retention that their key still keeps."""
     def prune(self, *, limit: int, now: int | None = None) -> int:

@@ -140,7 +140,7 @@ class Store(Protocol):
         ...
 
     async def expired(self, *, limit: int, now: int | None = None) -> list[Expired]:
-        """Return runs whose lease has passed and is not renewed by this process."""
+        """Promote what is due (CLM-6), then return runs whose lease has passed and is not renewed here."""
         ...
 
     async def cancel(self, job_id: str, *, now: int | None = None) -> Cancellation:

@@ -32,6 +32,9 @@ TRAITS: Final = StoreTraits(
     renews_under_held_gil=True,
 )
 
+PROMOTED_AT_ONCE: Final = 1_000
+"""How many jobs one sweep promotes at most (CLM-6)."""
+
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 
@@ -136,9 +139,10 @@ class MemoryStore:
         return [*self._opened.settle(settlements, now=now)]
 
     async def expired(self, *, limit: int, now: int | None = None) -> list[Expired]:
-        """Renew what this process still works on, then return runs whose lease has passed."""
+        """Promote what is due, renew what this process works on, then return runs whose lease has passed."""
         self._told = now
         core = self._opened
+        core.promote(limit=PROMOTED_AT_ONCE, now=now)
         present = Moment.of(now)
         for keeper in tuple(self._keepers):
             leases = list(keeper.renewable(present))

@@ -294,6 +294,13 @@ impl MemoryStore {
         self.run(py, |store| store.next_due())
     }
 
+    /// Make at most `limit` scheduled jobs queued whose time has come, earliest first, in every queue.
+    #[pyo3(signature = (*, limit, now = None))]
+    fn promote(&self, py: Python<'_>, limit: Whole, now: Option<Whole>) -> PyResult<usize> {
+        let (limit, now) = (limit.count("limit")?, time_of(now)?);
+        self.run(py, |store| store.promote(limit, now))
+    }
+
     /// Drop payload and result of at most `limit` jobs past their retention that their key still keeps.
     #[pyo3(signature = (*, limit, now = None))]
     fn strip(&self, py: Python<'_>, limit: Whole, now: Option<Whole>) -> PyResult<usize> {

@@ -72,3 +72,19 @@ async def clm_6_a_canceled_or_hastened_job_is_no_longer_due(on: Subject) -> None
     on.advance(10_000)
     same("past both times", (await on.claim()).claims, [])
     holds("the canceled job stays canceled", (await on.get(canceled.job_id)).state == "canceled")
+
+
+@rule()
+async def clm_6_the_sweep_promotes_what_nobody_claims(on: Subject) -> None:
+    """CLM-6: A due job becomes queued in the sweep too, also where nobody claims from its queue."""
+    quiet, paused = await on.submit(queue="quiet", delay_ms=1_000), await on.submit(delay_ms=1_000)
+    later = await on.submit(queue="quiet", delay_ms=9_000)
+    await on.store.pause("default", True)
+    on.advance(2_000)
+    await on.rescue()
+    for job in (quiet, paused):
+        found = await on.get(job.job_id)
+        same(
+            "the due job", (found.state, found.version, found.updated_at), ("queued", job.version + 1, on.now)
+        )
+    same("the one that is not due", (await on.get(later.job_id)).state, "scheduled")

@@ -195,7 +195,7 @@ async def sub_3_a_repeated_settle_answers_as_the_first(on: Subject) -> None:
 
 @rule()
 async def sub_3_a_repeated_settle_of_an_earlier_run_changes_nothing(on: Subject) -> None:
-    """SUB-3: A settle repeated after the next run has begun answers as the first, and leaves that run alone."""
+    """SUB-3: A settle repeated after the next run has begun answers as the first, and harms no run."""
     claim = await on.start()
     same("the settle", await on.settle(claim, "raised", nonce=77), "scheduled")
     on.advance(1_000)

@@ -200,12 +200,13 @@ class StoreMachine(Comparison):
         """Repeat settlements whose reply was lost, perhaps when the job runs again."""
         self._settle([self.settlements[-1 - pick % len(self.settlements)] for pick in picks])
 
-    @precondition(has_running)
+    @precondition(has_jobs)
     @rule(limit=_limits)
-    def rescue(self, limit: int) -> None:
-        """Do what a sweep does with expired leases."""
+    def sweep(self, limit: int) -> None:
+        """Do what a sweep does: promote what is due, rescue what has expired."""
         now = self.clock.now
         found = self.wait_for(self.store.expired(limit=limit, now=now))
+        self.model.promote(now)
         expected = self.model.expired(now)
         agree("how many have expired", len(found), min(limit, len(expected)))
         settlements: list[Settlement] = []

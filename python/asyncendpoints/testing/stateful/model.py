@@ -54,16 +54,20 @@ class ModelStore:
         self, *, worker: str, claim_id: str, queues: Sequence[str], limit: int, lease_ms: int, now: int
     ) -> tuple[list[dict[str, Any]], int | None]:
         """Return what each claim says, and when the next job is due."""
-        scheduled = self._sorted("scheduled", lambda job: job.ready_at, queues)
-        for job in [job for job in scheduled if job.ready_at <= now][:PROMOTED_AT_ONCE]:
-            job.state = "queued"
-            job.touch(now)
+        self.promote(now, queues)
         ready = self._sorted("queued", lambda job: (-job.new.priority, job.ready_at), queues)
         taken = [job for job in ready if job.new.queue not in self.paused][:limit]
         for job in taken:
             job.begin_run(worker, claim_id, now + lease_ms, now)
         still = self._sorted("scheduled", lambda job: job.ready_at, queues)
         return [job.claimed() for job in taken], max(0, still[0].ready_at - now) if still else None
+
+    def promote(self, now: int, queues: Sequence[str] | None = None) -> None:
+        """Make due jobs queued, the earliest first, in these queues or in all."""
+        scheduled = self._sorted("scheduled", lambda job: job.ready_at, queues)
+        for job in [job for job in scheduled if job.ready_at <= now][:PROMOTED_AT_ONCE]:
+            job.state = "queued"
+            job.touch(now)
 
     def release_claim(self, claim_id: str, decide_release: Callable[[ModelJob], Verdict], now: int) -> int:
         """Return how many runs were given back."""
