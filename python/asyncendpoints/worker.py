@@ -88,9 +88,14 @@ class Worker:
         return len(self._runs)
 
     @property
-    def busy(self) -> bool:
-        """Whether handlers run, ends are unwritten, or there may be more to claim right now."""
-        return bool(self._runs) or self._settler.waiting > 0 or self._bell.is_set() or self._more
+    def in_flight(self) -> list[Claim]:
+        """The runs whose handlers have not ended."""
+        return [run.claim for run in self._runs.values()]
+
+    @property
+    def pending(self) -> bool:
+        """Whether ends are unwritten or a claim is to be made: what goes on without any handler."""
+        return self._settler.waiting > 0 or self._bell.is_set()
 
     # What the store tells, from any thread.
 
