@@ -10,9 +10,10 @@ from asyncendpoints.engine import Engine
 from asyncendpoints.errors import ConfigurationError, PayloadTooLarge
 from asyncendpoints.policy import make_policy
 from asyncendpoints.registry import Handler, Registry
+from asyncendpoints.request import encode_request
 from asyncendpoints.settings import make_settings
 from asyncendpoints.stores.memory import MemoryStore
-from asyncendpoints.submission import Draft
+from asyncendpoints.submission import fingerprint_of, new_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -261,6 +262,7 @@ class AsyncEndpoints:
         path_params: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> Submission:
         """Submit a job.
 
@@ -275,6 +277,7 @@ class AsyncEndpoints:
             path_params: For handlers behind a route: its path parameters.
             query: For handlers behind a route: its query parameters.
             headers: For handlers behind a route: its headers.
+            values: For FastAPI handlers: what their request-time dependencies would give them, by parameter name.
 
         Returns:
             The job, and whether the key had been seen.
@@ -287,25 +290,32 @@ class AsyncEndpoints:
         """
         known = self.registry.get(handler) if isinstance(handler, str) else self.registry.of(handler)
         request: StoredRequest | None = None
-        if known.arguments is not None or path_params or query or headers:
-            from asyncendpoints.http.fastapi.scripts import script_request
-
-            request, body = script_request(payload, path_params or {}, query or {}, headers or {})
+        if known.arguments is not None:
+            request, body = await known.arguments.prepare(
+                payload, path_params=path_params, query=query, headers=headers, values=values
+            )
         else:
             body = known.payload.encode(payload)
+            if path_params or query or headers:
+                from asyncendpoints.http.scripted import scripted_request
+
+                request = scripted_request(path_params, query, headers)
         if body is not None and len(body) > known.policy.max_body_bytes:
             raise PayloadTooLarge(known.policy.max_body_bytes)
-        draft = Draft.of(
+        now = self.engine.clock.store_now()
+        job = new_job(
             known,
-            payload=body,
-            request=request,
-            delay=delay,
-            idempotency_key=idempotency_key,
-            owner=owner,
+            body,
+            request,
             queue=queue,
             priority=priority,
+            delay=delay,
+            key=idempotency_key,
+            fingerprint=None if request is None else fingerprint_of(b"", encode_request(request), body or b""),
+            owner=owner,
+            now=now,
         )
-        return await self.engine.submit(draft)
+        return await self.engine.enqueue(job, now)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.

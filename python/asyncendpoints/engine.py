@@ -27,7 +27,7 @@ from asyncendpoints.worker import Worker
 if TYPE_CHECKING:
     from asyncendpoints._core import Cancellation
     from asyncendpoints.clock import Clock
-    from asyncendpoints.job import Job
+    from asyncendpoints.job import Job, NewJob
     from asyncendpoints.registry import Registry
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
@@ -254,15 +254,26 @@ class Engine:
             StoreUnavailable: The store does not answer; the same draft may be submitted again with its key.
             ForkedWorker: The process was forked after the start.
         """
+        now = self.clock.store_now()
+        return await self.enqueue(draft.new_job(now=now), now)
+
+    async def enqueue(self, job: NewJob, now: int | None) -> Submission:
+        """Store a job, or find the earlier one of its key: `submit` without a draft.
+
+        Raises:
+            SubmissionRefused: The key was reused, or the queue is full.
+            NotStarted: This process's worker was never started.
+            StoreUnavailable: The store does not answer; the same job may be stored again.
+            ForkedWorker: The process was forked after the start.
+        """
         if self._generation != forks.generation():
             self._check_alive()
-        if not self._opened:
-            if self.settings.worker:
+        settings = self.settings
+        if self._worker is None:
+            if settings.worker:
                 raise NotStarted(NOT_STARTED)
             await self._open()
-        elif self._worker is None and self.settings.worker:
-            raise NotStarted(NOT_STARTED)
-        return await submission.submit(draft, store=self.store, settings=self.settings, clock=self.clock)
+        return await submission.enqueue(job, store=self.store, max_queued=settings.max_queued, now=now)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.

@@ -73,6 +73,7 @@ class Run:
 
     Args:
         claim: What was claimed.
+        key: The job's id and the run's fence.
         handler: Whose job it is; None where this process has no handler of that name.
         deadline: When it is past its timeout, in the clock's monotonic seconds.
         services: What all runs share.
@@ -80,13 +81,13 @@ class Run:
 
     __slots__ = (
         "_effects",
-        "_progress",
-        "cancel_requested",
         "claim",
         "deadline",
         "handler",
         "in_thread",
+        "key",
         "next_check",
+        "progress_writer",
         "services",
         "settled",
         "started",
@@ -94,8 +95,11 @@ class Run:
         "task",
     )
 
-    def __init__(self, claim: Claim, handler: Handler | None, deadline: float, services: Services) -> None:
+    def __init__(
+        self, claim: Claim, key: tuple[str, int], handler: Handler | None, deadline: float, services: Services
+    ) -> None:
         self.claim = claim
+        self.key = key
         self.handler = handler
         self.deadline = deadline
         self.next_check = deadline
@@ -108,26 +112,29 @@ class Run:
         self.settled = False
         """Whether its settlement has been handed over, although the handler may go on."""
         self.stop: Stop | None = None
-        self.cancel_requested = False
-        self._progress: Progress | None = None
+        self.progress_writer: Progress | None = None
         self._effects: Effects | None = None
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the handler was asked to end."""
+        return self.stop is not None
 
     def ask_to_stop(self, why: Stop) -> None:
         """Cancel an asynchronous handler, or raise the flag that a plain function may look at."""
         self.stop = why
-        self.cancel_requested = True
         # A task that has not started would end without its coroutine ever running; `execute` looks at `stop` first.
         if self.started and not self.in_thread and self.task is not None:
             self.task.cancel()
 
     async def progress(self, percent: float | None, message: str | None, data: Any) -> None:
         """Tell clients how far the job is."""
-        await self._progress_writer().report(encode_progress(percent, message, data))
+        await self._writer().report(encode_progress(percent, message, data))
 
     def progress_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
         """Do the same from a handler's thread."""
-        assert self._progress is not None
-        self._progress.report_from_thread(encode_progress(percent, message, data))
+        assert self.progress_writer is not None
+        self.progress_writer.report_from_thread(encode_progress(percent, message, data))
 
     async def once(
         self,
@@ -152,18 +159,13 @@ class Run:
 
     def serve_thread(self) -> None:
         """Make what a handler's thread may ask for, while still on the event loop."""
-        self._progress_writer()
+        self._writer()
         self._effect_runner()
 
-    async def flush_progress(self) -> None:
-        """Write the last progress, which must come before the settlement."""
-        if self._progress is not None:
-            await self._progress.flush()
-
-    def _progress_writer(self) -> Progress:
-        if self._progress is None:
-            self._progress = Progress(self.claim, self.services.store, self.services.clock)
-        return self._progress
+    def _writer(self) -> Progress:
+        if self.progress_writer is None:
+            self.progress_writer = Progress(self.claim, self.services.store, self.services.clock)
+        return self.progress_writer
 
     def _effect_runner(self) -> Effects:
         if self._effects is None:
@@ -181,9 +183,15 @@ async def execute(run: Run) -> Outcome:
     try:
         if run.stop is not None:
             raise asyncio.CancelledError
-        value = await _call(run, handler, context)
+        if handler.arguments is not None:
+            value = await _call_with_arguments(run, handler, context)
+        elif handler.is_async:
+            value = await handler.function(*_positional(handler, context))
+        else:
+            value = await _call_in_thread(run, partial(handler.function, *_positional(handler, context)))
         outcome = NOTHING if value is None else _returned(run, handler, value)
-        await run.flush_progress()
+        if run.progress_writer is not None:
+            await run.progress_writer.flush()
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: one handler's end is not the worker's
         return await _ended(run, error)
     if run.stop is Stop.TIMEOUT:
@@ -191,18 +199,13 @@ async def execute(run: Run) -> Outcome:
     return outcome
 
 
-async def _call(run: Run, handler: Handler, context: JobContext[Any]) -> Any:
-    if handler.arguments is not None:
-        return await _call_with_arguments(run, handler, context)
-    arguments: tuple[Any, ...] = ()
-    if handler.takes_context:
-        # What is stored must be readable before the handler begins.
-        _read_request(context)
-        _ = context.payload
-        arguments = (context,)
-    if handler.is_async:
-        return await handler.function(*arguments)
-    return await _call_in_thread(run, partial(handler.function, *arguments))
+def _positional(handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:
+    if not handler.takes_context:
+        return ()
+    # What is stored must be readable before the handler begins.
+    _read_request(context)
+    _ = context.payload
+    return (context,)
 
 
 async def _call_with_arguments(run: Run, handler: Handler, context: JobContext[Any]) -> Any:
@@ -292,9 +295,10 @@ def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
 
 async def _ended(run: Run, error: BaseException) -> Outcome:
     outcome = _failed(run, error)
-    if not isinstance(error, GeneratorExit):  # a coroutine that is being closed cannot wait for anything
+    # A coroutine that is being closed cannot wait for anything.
+    if run.progress_writer is not None and not isinstance(error, GeneratorExit):
         with suppress(asyncio.CancelledError):  # another cancel, of a run that has ended already
-            await run.flush_progress()
+            await run.progress_writer.flush()
     return outcome
 
 

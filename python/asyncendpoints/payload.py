@@ -91,7 +91,7 @@ class PayloadType(Generic[T]):
         ConfigurationError: The annotation cannot be read from JSON.
     """
 
-    __slots__ = ("_adapter", "_decoder", "annotation")
+    __slots__ = ("_adapter", "_decoder", "_takes_none", "annotation")
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
@@ -103,6 +103,7 @@ class PayloadType(Generic[T]):
             self._adapter = _adapter(annotation)
         else:
             self._decoder = self._make_decoder(annotation)
+        self._takes_none = self._reads_null()
 
     def _make_decoder(self, annotation: Any) -> msgspec.json.Decoder[Any]:
         try:
@@ -121,7 +122,9 @@ class PayloadType(Generic[T]):
             ValidationFailed: It is, but not what the annotation says.
         """
         if body is None:
-            return self._decode_none()
+            if not self._takes_none:
+                raise ValidationFailed(_MISSING)
+            return cast("T", None)
         try:
             if self._decoder is not None:
                 return self._decoder.decode(body)
@@ -140,13 +143,12 @@ class PayloadType(Generic[T]):
         except ValidationError as error:
             raise ValidationFailed(from_pydantic(error)) from error
 
-    def _decode_none(self) -> T:
-        if self.annotation in _ANYTHING or self.annotation is None or self.annotation is type(None):
-            return cast("T", None)
+    def _reads_null(self) -> bool:
         try:
-            return self.decode(b"null")
-        except ValidationFailed as error:
-            raise ValidationFailed(_MISSING) from error
+            self.decode(b"null")
+        except ValidationFailed:
+            return False
+        return True
 
     def encode(self, value: Any) -> bytes | None:
         """Return the bytes to store for a payload that a script submits, having checked that they can be read again.
@@ -155,7 +157,8 @@ class PayloadType(Generic[T]):
             ValidationFailed: The value is not what the annotation says, or cannot be written as JSON.
         """
         if value is None:
-            self._decode_none()
+            if not self._takes_none:
+                raise ValidationFailed(_MISSING)
             return None
         try:
             if self._adapter is not None and not isinstance(value, (dict, list, str, int, float)):

@@ -33,6 +33,28 @@ def milliseconds(seconds: float, name: str, *, minimum: float = 0.0) -> int:
     return round(seconds * 1000)
 
 
+def checked_queue(queue: str) -> str:
+    """Return the queue's name.
+
+    Raises:
+        ConfigurationError: It is not what a queue may be called.
+    """
+    if not NAME.fullmatch(queue):
+        raise ConfigurationError(f"queue must match {NAME.pattern}, not {queue!r}")
+    return queue
+
+
+def checked_priority(priority: int) -> int:
+    """Return the priority.
+
+    Raises:
+        ConfigurationError: It is not a whole number from −100 to 100.
+    """
+    if isinstance(priority, bool) or not -100 <= priority <= 100:
+        raise ConfigurationError(f"priority must be from -100 to 100, not {priority!r}")
+    return priority
+
+
 @dataclass(frozen=True, slots=True)
 class Exponential:
     """Wait `base` seconds after the first failure, `factor` times longer after each further one, up to `maximum`.
@@ -153,10 +175,8 @@ class Policy:
     keep_headers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.queue):
-            raise ConfigurationError(f"queue must match {NAME.pattern}, not {self.queue!r}")
-        if isinstance(self.priority, bool) or not -100 <= self.priority <= 100:
-            raise ConfigurationError(f"priority must be from -100 to 100, not {self.priority!r}")
+        checked_queue(self.queue)
+        checked_priority(self.priority)
         milliseconds(self.timeout, "timeout", minimum=0.001)
         if isinstance(self.max_body_bytes, bool) or self.max_body_bytes < 0:
             raise ConfigurationError(f"max_body_bytes must not be negative, not {self.max_body_bytes!r}")

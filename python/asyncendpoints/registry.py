@@ -10,7 +10,7 @@ from asyncendpoints.payload import PayloadType, ResultType
 from asyncendpoints.policy import Policy, milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AsyncExitStack
 
     from asyncendpoints.context import JobContext
@@ -38,6 +38,29 @@ class ArgumentSource(Protocol):
         """
         ...
 
+    async def prepare(
+        self,
+        payload: Any = None,
+        *,
+        path_params: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> tuple[StoredRequest, bytes | None]:
+        """Return what a request of the same content would store, for a script that submits without one.
+
+        Args:
+            payload: The body: bytes as they are, anything else as JSON.
+            path_params: The path's parameters.
+            query: The query's parameters; a list repeats one.
+            headers: The headers.
+            values: What request-time dependencies would have given the handler, by parameter name.
+
+        Raises:
+            ValidationFailed: It is not what the handler takes.
+        """
+        ...
+
 
 class Handler:
     """A user's function with its policy and everything that is known of it beforehand.
@@ -60,6 +83,7 @@ class Handler:
         "endpoint",
         "function",
         "is_async",
+        "job_arguments",
         "max_attempts",
         "name",
         "payload",
@@ -101,6 +125,19 @@ class Handler:
         self.timeout_ms = milliseconds(policy.timeout, "timeout")
         self.retention_completed_ms = milliseconds(policy.retention.completed, "retention")
         self.retention_failed_ms = milliseconds(policy.retention.failed, "retention")
+        self.job_arguments: dict[str, Any] = {"handler": name} | {
+            argument: value
+            for argument, value, default in (
+                ("queue", policy.queue, "default"),
+                ("priority", policy.priority, 0),
+                ("max_attempts", self.max_attempts, 3),
+                ("timeout_ms", self.timeout_ms, 3_600_000),
+                ("retention_completed_ms", self.retention_completed_ms, 86_400_000),
+                ("retention_failed_ms", self.retention_failed_ms, 604_800_000),
+            )
+            if value != default
+        }
+        """What makes a `NewJob` of this handler's, without what is the core's default anyway."""
 
     def __repr__(self) -> str:
         return f"Handler({self.name!r})"

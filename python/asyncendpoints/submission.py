@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints import _core
 from asyncendpoints.errors import (
-    ConfigurationError,
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
     JobNotRedrivable,
     QueueFull,
 )
 from asyncendpoints.job import NewJob
-from asyncendpoints.policy import NAME, milliseconds
+from asyncendpoints.policy import checked_priority, checked_queue, milliseconds
 from asyncendpoints.request import StoredRequest, encode_request
 
 if TYPE_CHECKING:
@@ -87,41 +86,23 @@ class Draft:
             ConfigurationError: Queue, priority or delay are out of their bounds.
             IdempotencyKeyInvalid: The key is not what a key may be.
         """
-        handler = self.handler
-        key = self.idempotency_key
-        scope: str | None = None
-        fingerprint: bytes | None = None
-        if key is not None:
-            if not KEY.fullmatch(key):
-                raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
-            scope = scope_of(handler.name, self.owner)
-            fingerprint = self.fingerprint or fingerprint_of(handler.name.encode(), self.payload or b"")
-        if not NAME.fullmatch(self.queue):
-            raise ConfigurationError(f"queue must match {NAME.pattern}, not {self.queue!r}")
-        if isinstance(self.priority, bool) or not -100 <= self.priority <= 100:
-            raise ConfigurationError(f"priority must be from -100 to 100, not {self.priority!r}")
-        return NewJob(
-            job_id=_core.new_job_id(now=now),
-            handler=handler.name,
+        return new_job(
+            self.handler,
+            self.payload,
+            self.request,
             queue=self.queue,
             priority=self.priority,
-            delay_ms=milliseconds(self.delay, "delay") if self.delay else 0,
-            max_attempts=handler.max_attempts,
-            timeout_ms=handler.timeout_ms,
-            retention_completed_ms=handler.retention_completed_ms,
-            retention_failed_ms=handler.retention_failed_ms,
-            scope=scope,
-            key=key,
-            fingerprint=fingerprint,
+            delay=self.delay,
+            key=self.idempotency_key,
+            fingerprint=self.fingerprint,
             owner=self.owner,
-            request=None if self.request is None else encode_request(self.request),
-            payload=self.payload,
+            now=now,
             redrive_of=self.redrive_of,
             origin=self.origin,
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
     """What a submission came to."""
 
@@ -129,6 +110,54 @@ class Submission:
     """The stored job; with a key that had been seen, the earlier one in its present state."""
     replayed: bool
     """Whether the key had been seen."""
+
+
+def new_job(
+    handler: Handler,
+    payload: bytes | None,
+    request: StoredRequest | None,
+    *,
+    queue: str | None,
+    priority: int | None,
+    delay: float,
+    key: str | None,
+    fingerprint: bytes | None,
+    owner: str | None,
+    now: int | None,
+    redrive_of: str | None = None,
+    origin: str | None = None,
+) -> NewJob:
+    """Return a job to store, with an id of its own; queue and priority are the policy's where they are None.
+
+    Raises:
+        ConfigurationError: Queue, priority or delay are out of their bounds.
+        IdempotencyKeyInvalid: The key is not what a key may be.
+    """
+    # Only what differs from the core's own defaults is passed: each argument costs as much as a lookup.
+    given: dict[str, Any] = {}
+    if payload is not None:
+        given["payload"] = payload
+    if request is not None:
+        given["request"] = encode_request(request)
+    if owner is not None:
+        given["owner"] = owner
+    if key is not None:
+        if not KEY.fullmatch(key):
+            raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
+        given["scope"] = scope_of(handler.name, owner)
+        given["key"] = key
+        given["fingerprint"] = fingerprint or fingerprint_of(handler.name.encode(), payload or b"")
+    if queue is not None:
+        given["queue"] = checked_queue(queue)
+    if priority is not None:
+        given["priority"] = checked_priority(priority)
+    if delay:
+        given["delay_ms"] = milliseconds(delay, "delay")
+    if redrive_of is not None:
+        given["redrive_of"] = redrive_of
+        given["origin"] = origin
+    job_id = _core.new_job_id() if now is None else _core.new_job_id(now=now)
+    return NewJob(job_id=job_id, **{**handler.job_arguments, **given})
 
 
 def fingerprint_of(*parts: bytes) -> bytes:
@@ -163,21 +192,21 @@ def scope_of(handler: str, owner: str | None) -> str:
     return handler if owner is None else f"{handler}\n{owner}"
 
 
-async def submit(draft: Draft, *, store: Store, settings: Settings, clock: Clock) -> Submission:
-    """Store the draft's job, or find the earlier one of its key.
+async def enqueue(job: NewJob, *, store: Store, max_queued: int | None, now: int | None) -> Submission:
+    """Store a job, or find the earlier one of its key.
 
     Raises:
         IdempotencyKeyReused: The key was used for a different submission.
         QueueFull: `max_queued` is reached.
         StoreUnavailable: The store does not answer.
     """
-    now = clock.store_now()
-    (answer,) = await store.enqueue((draft.new_job(now=now),), max_queued=settings.max_queued, now=now)
-    if answer.job is not None:
-        return Submission(answer.job, answer.word == "replayed")
+    (answer,) = await store.enqueue((job,), max_queued=max_queued, now=now)
+    stored = answer.job
+    if stored is not None:
+        return Submission(stored, answer.word == "replayed")
     if answer.word == "key_reused":
-        raise IdempotencyKeyReused(draft.idempotency_key or "")
-    raise QueueFull(draft.queue)
+        raise IdempotencyKeyReused(job.key or "")
+    raise QueueFull(job.queue)
 
 
 async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -> Job:
@@ -206,7 +235,4 @@ async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -
         redrive_of=job.job_id,
         origin=job.origin or job.job_id,
     )
-    (answer,) = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
-    if answer.job is None:
-        raise QueueFull(job.queue)
-    return answer.job
+    return (await enqueue(repeated, store=store, max_queued=settings.max_queued, now=now)).job

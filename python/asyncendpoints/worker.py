@@ -205,28 +205,29 @@ class Worker:
 
     def _begin_all(self, claims: Sequence[Claim]) -> None:
         now = self._clock.monotonic()
-        earliest = inf
+        shortest = inf
+        runs, keeper, create_task, find = self._runs, self._keeper, self._loop.create_task, self._registry.find
         for claim in claims:
             timeout_ms = claim.timeout_ms
-            deadline = now + timeout_ms / 1000
-            earliest = min(earliest, deadline)
-            run = Run(claim, self._registry.find(claim.handler), deadline, self._services)
-            key = (claim.job_id, claim.fence)
-            self._runs[key] = run
-            self._keeper.hold(*key, timeout_ms)
+            if timeout_ms < shortest:
+                shortest = timeout_ms
+            job_id, fence = key = (claim.job_id, claim.fence)
+            runs[key] = run = Run(claim, key, find(claim.handler), now + timeout_ms / 1000, self._services)
+            keeper.hold(job_id, fence, timeout_ms)
             # An empty context: a worker that was started within a request must not hand its variables on.
-            run.task = self._loop.create_task(self._drive(run, key), context=Context())
-        self._deadlines.watch(earliest)
+            run.task = create_task(self._drive(run), name=job_id, context=Context())
+        self._deadlines.watch(now + shortest / 1000)
         if self._beat_timer is None:
             self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
 
-    async def _drive(self, run: Run, key: tuple[str, int]) -> None:
+    async def _drive(self, run: Run) -> None:
         run.started = True
-        outcome = await execute(run)
-        self._end(run, key, outcome)
+        self._end(run, await execute(run))
 
-    def _end(self, run: Run, key: tuple[str, int], outcome: Outcome) -> None:
-        del self._runs[key]
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        del self._runs[run.key]
+        # The task's context holds the job's context and that the run: without this, only the collector frees them.
+        run.task = None
         if not run.settled:
             self._settle(run, outcome)
         elif self._more:
@@ -236,23 +237,28 @@ class Worker:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         run.settled = True
-        handler = run.handler
-        settlement = Settlement.of(
-            run.claim,
-            outcome.event,
-            backoff=None if handler is None else handler.backoff,
-            seed=random.getrandbits(63),  # noqa: S311 (jitter)
-            nonce=next(self._nonces),
-            result=outcome.result,
-            result_meta=outcome.result_meta,
-            error=outcome.error,
-        )
+        event, result, result_meta, error, _ = outcome
+        nonce = next(self._nonces)
+        if event == "returned":
+            settlement = Settlement.of(
+                run.claim, event, nonce=nonce, result=result, result_meta=result_meta
+            )
+        else:
+            settlement = Settlement.of(
+                run.claim,
+                event,
+                backoff=None if run.handler is None else run.handler.backoff,
+                seed=random.getrandbits(63),  # noqa: S311 (jitter)
+                nonce=nonce,
+                error=error,
+            )
         self._settler.add(run, outcome, settlement)
 
     def _settled(self, runs: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
         every = logs_every_end()
+        drop = self._keeper.drop
         for (run, outcome), state in zip(runs, states, strict=True):
-            self._keeper.drop(run.claim.job_id, run.claim.fence)
+            drop(*run.key)
             if state == "stale":
                 self.stale_settlements += 1
             if every or state in {"failed", "stale"}:
@@ -271,7 +277,7 @@ class Worker:
             run.next_check = inf
         elif run.task is not None and run.task.done():
             # Somebody cancelled the task before it had begun.
-            self._end(run, (run.claim.job_id, run.claim.fence), timed_out(run.claim.timeout_ms))
+            self._end(run, timed_out(run.claim.timeout_ms))
         elif run.stop is Stop.TIMEOUT or run.in_thread:
             run.next_check = inf
             run.ask_to_stop(Stop.TIMEOUT)
