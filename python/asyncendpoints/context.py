@@ -5,19 +5,26 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar, cast
 
-from asyncendpoints.request import decode_request
+from asyncendpoints.request import StoredRequest, decode_request
 from asyncendpoints.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
     from asyncendpoints._core import Claim
     from asyncendpoints.payload import PayloadType
-    from asyncendpoints.request import StoredRequest
+
+    # A bare `JobContext` stands for any payload; at run time a plain type variable serves (typing has defaults
+    # from Python 3.13 on).
+    T = TypeVarWithDefault("T", default=Any)
+else:
+    T = TypeVar("T")
+R = TypeVar("R")
 
 __all__ = ["FromThread", "JobContext", "JobDepends", "Result", "current_job"]
 
-T = TypeVar("T")
 _UNREAD: Final = object()
 
 
@@ -99,11 +106,11 @@ class FromThread:
     def once(
         self,
         key: str,
-        function: Callable[[], T],
+        function: Callable[[], R],
         *,
         on_uncertain: Literal["fail", "retry"] = "fail",
         release_on: tuple[type[BaseException], ...] = (),
-    ) -> T:
+    ) -> R:
         """Run a plain function at most once over all attempts; see `JobContext.once`."""
         return self._run.once_from_thread(key, function, on_uncertain, release_on)
 
@@ -161,12 +168,12 @@ class JobContext(Generic[T]):
         return cast("T", self._payload)
 
     @property
-    def request(self) -> StoredRequest | None:
-        """The request that submitted the job, without its body; None where a script did."""
+    def request(self) -> StoredRequest:
+        """The request that submitted the job, without its body; one with empty members where a script did."""
         if self._request is _UNREAD:
             body = self._claim.request
-            self._request = None if body is None else decode_request(body)
-        return self._request
+            self._request = StoredRequest() if body is None else decode_request(body)
+        return cast("StoredRequest", self._request)
 
     @property
     def deadline(self) -> float:
@@ -202,11 +209,11 @@ class JobContext(Generic[T]):
     async def once(
         self,
         key: str,
-        function: Callable[[], Awaitable[T] | T],
+        function: Callable[[], Awaitable[R] | R],
         *,
         on_uncertain: Literal["fail", "retry"] = "fail",
         release_on: tuple[type[BaseException], ...] = (),
-    ) -> T:
+    ) -> R:
         """Run a side effect at most once over all attempts (EFF-1), and return its recorded value to later ones.
 
         The effect is reserved in the store, run, and its value recorded; a redriven job shares its effects with the
