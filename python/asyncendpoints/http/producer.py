@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.endpoint import BodyKind
+    from asyncendpoints.request import StoredRequest
 
 _ENVELOPE = 4096
 """What the members around a payload may add to its handler's limit, in bytes."""
@@ -77,7 +78,7 @@ class Producer:
             payload = bytes(production.payload) or None
             if payload is not None and len(payload) > endpoint.max_body_bytes:
                 raise PayloadTooLarge(endpoint.max_body_bytes)
-            _check_payload(endpoint, payload)
+            stored = await _checked(request, endpoint, payload)
             delay = production.delay or 0.0
             if not 0 <= delay <= LONGEST:
                 raise _invalid("delay", f"a delay is 0 to {LONGEST:.0f} seconds")
@@ -94,7 +95,7 @@ class Producer:
             request,
             endpoint,
             body=payload,
-            stored=stored_request(request.scope, endpoint.handler.policy),
+            stored=stored,
             fingerprint=digest,
             key=key,
             delay=delay,
@@ -132,12 +133,23 @@ def producer_routes(engine: Engine) -> list[JobRoute]:
     ]
 
 
-def _check_payload(endpoint: HttpEndpoint, payload: bytes | None) -> None:
+async def _checked(request: Request, endpoint: HttpEndpoint, payload: bytes | None) -> StoredRequest:
+    """Return what is stored of the request, having found that the handler takes the payload.
+
+    Raises:
+        ValidationFailed: It does not; the errors say where in the production.
+    """
+    handler = endpoint.handler
     try:
-        endpoint.handler.payload.decode(payload)
+        if handler.arguments is not None:
+            # The handler reads a request of its own route, which a production is not.
+            stored, _ = await handler.arguments.prepare(payload)
+            return stored
+        handler.payload.decode(payload)
     except ValidationFailed as error:
         moved = [{**each, "loc": ["body", "payload", *list(each["loc"])[1:]]} for each in error.errors]
         raise ValidationFailed(moved) from error
+    return stored_request(request.scope, handler.policy)
 
 
 def _invalid(member: str, message: str) -> ValidationFailed:

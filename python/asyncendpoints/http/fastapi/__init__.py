@@ -49,9 +49,7 @@ def make_endpoint(
     if isinstance(function, staticmethod):
         function = function.__func__
     if not callable(function):
-        raise ConfigurationError(
-            f"an endpoint is a function, not {function!r}; decorate the bound method or function"
-        )
+        raise ConfigurationError(f"an endpoint is a function, not {function!r}; decorate the bound method or function")
     if name is None:
         name = default_name(function)
         if name is None:

@@ -40,9 +40,7 @@ class FastAPIArguments:
         self.dependencies = WorkerDependencies(lambda: getattr(application(), "dependency_overrides", {}))
         self._extractors: dict[tuple[str, bool | None], Extractor] = {}
         self._declared = signature.visible([self._worker_parameter(name) for name in signature.worker])
-        self._positional = [
-            one.name for one in signature.order if one.kind is inspect.Parameter.POSITIONAL_ONLY
-        ]
+        self._positional = [one.name for one in signature.order if one.kind is inspect.Parameter.POSITIONAL_ONLY]
 
     @property
     def declared(self) -> inspect.Signature:
@@ -81,9 +79,7 @@ class FastAPIArguments:
         try:
             return self.dependencies.parameter(name, self.signature.worker[name])
         except ConfigurationError as error:
-            raise ConfigurationError(
-                f"{named(self.signature.function)}: parameter {name!r} {error}"
-            ) from error
+            raise ConfigurationError(f"{named(self.signature.function)}: parameter {name!r} {error}") from error
 
     async def prepare(
         self,
@@ -106,7 +102,7 @@ class FastAPIArguments:
         Raises:
             ValidationFailed: It is not what the handler takes.
         """
-        request, body = script_request(payload, path_params or {}, query or {}, headers or {})
+        request, body = script_request(payload, path_params, query, headers)
         given = dict(values or {})
         missing = [one.name for one in self.signature.depends if one.name not in given]
         errors = [missing_value(name) for name in missing if not self._has_default(name)]
@@ -124,9 +120,7 @@ class FastAPIArguments:
                 except RequestValidationError as error:
                     raise ValidationFailed(error.errors()) from error
                 except HTTPException as error:
-                    raise ValidationFailed(
-                        [{"loc": ["body"], "msg": str(error.detail), "type": "body"}]
-                    ) from error
+                    raise ValidationFailed([{"loc": ["body"], "msg": str(error.detail), "type": "body"}]) from error
         return msgspec.structs.replace(request, values=stored, embed=embed), body
 
     def _extractor(self, request: StoredRequest) -> Extractor:

@@ -21,9 +21,7 @@ TAG = "jobs"
 """The tag of the job routes."""
 
 
-def install_routes(
-    app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dependencies: Sequence[Any]
-) -> None:
+def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dependencies: Sequence[Any]) -> None:
     """Add the job routes to an application, and correct what its OpenAPI document says of endpoints.
 
     Args:
@@ -37,9 +35,7 @@ def install_routes(
     """
     for dependency in dependencies:
         if not isinstance(dependency, Depends):
-            raise ConfigurationError(
-                f"with FastAPI, dependencies are Depends(...), not {type(dependency).__name__}"
-            )
+            raise ConfigurationError(f"with FastAPI, dependencies are Depends(...), not {type(dependency).__name__}")
     for route in routes:
         endpoint = _endpoint(route)
         guards = list(dependencies) if route.guarded else []

@@ -151,9 +151,7 @@ class Extractor:
         scope["fastapi_inner_astack"] = await stack.enter_async_context(AsyncExitStack())
         scope["fastapi_function_astack"] = await stack.enter_async_context(AsyncExitStack())
         extracted = await self._handle(Request(scope, receive))
-        if not isinstance(
-            extracted, _Extracted
-        ):  # pragma: no cover (FastAPI would have to replace a response)
+        if not isinstance(extracted, _Extracted):  # pragma: no cover (FastAPI would have to replace a response)
             raise TypeError("FastAPI has replaced the extracted values")
         return extracted.values
 

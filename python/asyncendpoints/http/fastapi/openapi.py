@@ -29,8 +29,7 @@ _PREFER: Final = {
     "in": "header",
     "required": False,
     "description": (
-        "`wait=N` holds the request until the job ends, or N seconds pass (RFC 7240). "
-        "`respond-async` is the default."
+        "`wait=N` holds the request until the job ends, or N seconds pass (RFC 7240). `respond-async` is the default."
     ),
     "schema": {"type": "string", "examples": ["wait=10", "respond-async"]},
 }
@@ -135,15 +134,11 @@ def _describe_submission(operation: dict[str, Any], handler: Handler, components
             "content": {"application/json": {"schema": components.job_of(handler, result)}},
         }
     }
-    answers["400"] = _problem(
-        components, "The body is not JSON, or the idempotency key is not valid or missing."
-    )
+    answers["400"] = _problem(components, "The body is not JSON, or the idempotency key is not valid or missing.")
     answers["413"] = _problem(components, f"The body is larger than {handler.policy.max_body_bytes} bytes.")
     if "requestBody" in operation:
         answers["415"] = _problem(components, "The endpoint does not take this media type.")
-    answers["422"] = _problem(
-        components, "The request is not valid, or the key was used for another request."
-    )
+    answers["422"] = _problem(components, "The request is not valid, or the key was used for another request.")
     answers["503"] = _problem(components, "The queue is full, or the store does not answer.")
     answers["503"]["headers"] = {"Retry-After": copy.deepcopy(_HEADERS["Retry-After"])}
     answers["default"] = {

@@ -69,14 +69,11 @@ def refuse_variadic(parameter: inspect.Parameter) -> None:
 
 def refuse_self(parameter: inspect.Parameter, plain: Any) -> None:
     """Refuse methods that are not bound: the worker would have no instance to call them on."""
-    unannotated = (
-        parameter.annotation is inspect.Parameter.empty and parameter.default is inspect.Parameter.empty
-    )
+    unannotated = parameter.annotation is inspect.Parameter.empty and parameter.default is inspect.Parameter.empty
     first = next(iter(inspect.signature(plain).parameters), None)
     if unannotated and parameter.name == first and parameter.name in ("self", "cls"):
         raise ConfigurationError(
-            "belongs to a method without its instance; decorate the bound method: "
-            "`jobs.endpoint(...)(instance.method)`"
+            "belongs to a method without its instance; decorate the bound method: `jobs.endpoint(...)(instance.method)`"
         )
 
 
@@ -149,9 +146,7 @@ def refuse_worker_parts(dependency: Any, seen: set[int] | None = None) -> None:
     seen.add(id(dependency))
     for parameter in resolved_signature(dependency).parameters.values():
         _, metadata = apart(parameter.annotation)
-        marked = isinstance(parameter.default, JobDepends) or any(
-            isinstance(one, JobDepends) for one in metadata
-        )
+        marked = isinstance(parameter.default, JobDepends) or any(isinstance(one, JobDepends) for one in metadata)
         if marked or is_job_context(parameter.annotation):
             raise ConfigurationError(
                 f"has a request-time dependency {describe(dependency)} that needs the job "
@@ -163,9 +158,7 @@ def refuse_worker_parts(dependency: Any, seen: set[int] | None = None) -> None:
                 refuse_worker_parts(one.dependency or apart(parameter.annotation)[0], seen)
 
 
-def refuse_worker_dependencies(
-    function: Callable[..., Any], arguments: FastAPIArguments, policy: Policy
-) -> None:
+def refuse_worker_dependencies(function: Callable[..., Any], arguments: FastAPIArguments, policy: Policy) -> None:
     """Refuse dependencies of the worker that need what is not stored, or lives no longer."""
     names = arguments.signature.worker
     if not names:
@@ -197,9 +190,7 @@ def _refuse_dependant(dependant: Dependant, policy: Policy) -> None:
             "that returns your own user model"
         )
     if dependant.background_tasks_param_name is not None:
-        raise ConfigurationError(
-            "takes BackgroundTasks, which nobody runs in the worker; do the work in the handler"
-        )
+        raise ConfigurationError("takes BackgroundTasks, which nobody runs in the worker; do the work in the handler")
     if dependant.websocket_param_name is not None:
         raise ConfigurationError("takes a WebSocket, which a job does not have")
     for field in (*dependant.header_params, *dependant.cookie_params):

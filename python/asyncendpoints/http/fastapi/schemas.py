@@ -95,9 +95,7 @@ _JOB_PROPERTIES: Final[dict[str, Any]] = {
     "nextAttemptAt": _or_null(_TIME),
     "attempts": {"type": "array", "items": {"$ref": "#/$defs/JobAttempt"}},
     "progress": _or_null(_PROGRESS),
-    "result": {
-        "description": "What the handler returned; null where it is large or not JSON: see resultUrl."
-    },
+    "result": {"description": "What the handler returned; null where it is large or not JSON: see resultUrl."},
     "error": _or_null({"$ref": "#/$defs/Problem"}),
     "redriveOf": _or_null({"type": "string"}),
     "cancelRequestedAt": _or_null(_TIME),

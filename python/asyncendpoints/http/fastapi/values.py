@@ -97,9 +97,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
             adapter.json_schema(mode="serialization")
     except (PydanticUserError, PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
         reason = str(error).partition("\n")[0]
-        raise ConfigurationError(
-            f"has a type that cannot be stored as JSON ({reason}); {IN_WORKER}"
-        ) from error
+        raise ConfigurationError(f"has a type that cannot be stored as JSON ({reason}); {IN_WORKER}") from error
     return adapter
 
 

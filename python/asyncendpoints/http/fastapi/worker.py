@@ -40,9 +40,7 @@ def marked(parameter: inspect.Parameter) -> JobDepends | None:
     marker = markers[0]
     if marker.dependency is None:
         if not callable(bare):
-            raise ConfigurationError(
-                "has a JobDepends() without a dependency; name one, or annotate with a class"
-            )
+            raise ConfigurationError("has a JobDepends() without a dependency; name one, or annotate with a class")
         return JobDepends(bare, use_cache=marker.use_cache)
     return marker
 
@@ -121,7 +119,5 @@ class WorkerDependencies:
                 adapted = self.adapt(below)
                 if adapted is below:
                     return parameter
-                return parameter.replace(
-                    annotation=bare, default=dataclasses.replace(depends, dependency=adapted)
-                )
+                return parameter.replace(annotation=bare, default=dataclasses.replace(depends, dependency=adapted))
         return parameter
