@@ -269,7 +269,7 @@ class Worker:
     def _beat(self) -> None:
         self._beat_timer = None
         if self._runs:
-            self._keeper.beat()
+            self._keeper.beat(now=self._clock.store_now())
             self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
 
     def _due(self, run: Run, now: float) -> None:
