@@ -90,9 +90,7 @@ async def accept(
     owner = None if settings.owner is None else await owner_of(request, settings)
     if key is not None and fingerprint is None:
         fingerprint = await request_fingerprint(scope, body if sent is None else sent, settings)
-    draft = Draft(
-        endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner
-    )
+    draft = Draft(endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner)
     if policy.before_enqueue is None:
         return await _write(request, endpoint, draft, response_headers)
     return await _with_hook(policy.before_enqueue, request, endpoint, draft, response_headers)
@@ -112,9 +110,7 @@ async def _with_hook(
     async def call_next(_: Request) -> Response:
         nonlocal written
         if written:
-            raise ConfigurationError(
-                "a before_enqueue hook may call call_next once; twice would submit twice"
-            )
+            raise ConfigurationError("a before_enqueue hook may call call_next once; twice would submit twice")
         written = True
         return await _write(request, endpoint, draft, response_headers)
 

@@ -110,12 +110,25 @@ class Capture:
 
     async def send(self, message: Message) -> None:
         """Stand for the server's `send`: a refusal replaces the answer that the framework made of it."""
+        if self.refusal is None and message["type"] == "http.response.start":
+            if self.body is None and self._passed == [] and message["status"] != 405:
+                self.refusal = self._refuse_unread()
+            self.started = self.refusal is None
         if self.refusal is None:
-            if message["type"] == "http.response.start":
-                self.started = True
             await self._send(message)
         elif message["type"] == "http.response.start" and not self.started:
             await self._send_refusal(self.refusal, message["headers"])
+
+    def _refuse_unread(self) -> Response | None:
+        """Refuse by its head what was answered without being read: size and media type come before all else."""
+        target = endpoint_of(self._scope)
+        if target is None:
+            return None
+        length, content_types, _ = _framing(self._scope)
+        if length > target.max_body_bytes:
+            return _too_large(self._scope, target.max_body_bytes, close=True)
+        taken = _not_taken(target.body_kind(self._scope), content_types)
+        return None if taken is None else _unsupported(self._scope, content_types, taken)
 
     async def finish(self) -> None:
         """Send the refusal where the application let it through as an exception."""
@@ -148,10 +161,13 @@ class Capture:
             if message.get("more_body", False) or len(body) > limit:
                 body = await self._gather(body, limit, message.get("more_body", False))
         kind = target.body_kind(self._scope)
+        taken = _not_taken(kind, content_types)
+        if taken is None and kind == "form" and body and not content_types:
+            taken = "a form"
+        if taken is not None:
+            raise Refused(_unsupported(self._scope, content_types, taken))
         if kind == "json":
             _check_json(self._scope, body, content_types, target)
-        elif kind == "form" and (content_types or body) and not _all_forms(content_types):
-            raise Refused(_unsupported(self._scope, content_types, "a form"))
         self.body = body
         return body
 
@@ -203,9 +219,7 @@ class Capture:
         self._passed_bytes += len(chunk)
         self._whole = not message.get("more_body", False)
         registry = self._engine.registry
-        if self._passed_bytes > max(
-            (registry.get(name).policy.max_body_bytes for name in registry.names), default=0
-        ):
+        if self._passed_bytes > max((registry.get(name).policy.max_body_bytes for name in registry.names), default=0):
             self._passed.clear()  # No endpoint takes so much: its size is all that a refusal needs.
         else:
             self._passed.append(chunk)
@@ -214,9 +228,7 @@ class Capture:
     async def _send_refusal(self, refusal: Response, made: Any) -> None:
         """Send the refusal, with what inner middleware (CORS, say) put on the answer it replaces."""
         self.started = True
-        kept = [
-            pair for pair in made if not pair[0].startswith((b"content-", b"transfer-", b"etag", b"last-mod"))
-        ]
+        kept = [pair for pair in made if not pair[0].startswith((b"content-", b"transfer-", b"etag", b"last-mod"))]
         await self._send(
             {
                 "type": "http.response.start",
@@ -269,17 +281,20 @@ def _is_json(value: bytes) -> bool:
     )
 
 
-def _all_forms(content_types: list[bytes]) -> bool:
-    return bool(content_types) and all(media_type(value) in _FORMS for value in content_types)
+def _not_taken(kind: BodyKind, content_types: list[bytes]) -> str | None:
+    """Return what the endpoint takes instead, where the request says that it carries something else."""
+    if kind == "json" and not all(_is_json(value) for value in content_types):
+        return "JSON"
+    if kind == "form" and not all(media_type(value) in _FORMS for value in content_types):
+        return "a form"
+    return None
 
 
 def _check_json(scope: Scope, body: bytes, content_types: list[bytes], target: BodyTarget) -> None:
     if not content_types:
-        # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in
-        # the list that their header objects share with the scope.
+        # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in the
+        # list that their header objects share with the scope.
         scope["headers"].append((b"content-type", b"application/json"))
-    elif not all(_is_json(value) for value in content_types):
-        raise Refused(_unsupported(scope, content_types, "JSON"))
     if body:
         try:
             check_json(body, max_depth=target.engine.settings.max_json_depth)
@@ -289,14 +304,10 @@ def _check_json(scope: Scope, body: bytes, content_types: list[bytes], target: B
 
 def _too_large(scope: Scope, limit: int, *, close: bool) -> Response:
     # RFC 9110, 10.1.1: a server that answers before it has read the content says whether it closes.
-    headers = (
-        [(b"connection", b"close")] if close and scope.get("http_version", "1.1").startswith("1") else []
-    )
+    headers = [(b"connection", b"close")] if close and scope.get("http_version", "1.1").startswith("1") else []
     return problem(scope, PAYLOAD_TOO_LARGE, f"The body is larger than {limit} bytes.", headers=headers)
 
 
 def _unsupported(scope: Scope, content_types: list[bytes], taken: str) -> Response:
     sent = b", ".join(content_types).decode("latin-1")
-    return problem(
-        scope, UNSUPPORTED_MEDIA_TYPE, f"This endpoint takes {taken}, not {sent or 'an untyped body'!r}."
-    )
+    return problem(scope, UNSUPPORTED_MEDIA_TYPE, f"This endpoint takes {taken}, not {sent or 'an untyped body'!r}.")

@@ -123,9 +123,7 @@ class EventStream(Response):
                 job = await self._engine.wait(job.job_id, version=job.version, timeout=PING_EVERY)
             except (JobNotFound, StoreUnavailable) as error:
                 # The client connects again, and then gets the answer that fits.
-                _log.warning(
-                    "the events of job %s end early: %s", job.job_id, error, extra={"job_id": job.job_id}
-                )
+                _log.warning("the events of job %s end early: %s", job.job_id, error, extra={"job_id": job.job_id})
                 return
             if job.version == sent.version and not self._engine.draining:
                 await self._send(send, _PING)

@@ -34,7 +34,5 @@ def health_routes(engine: Engine) -> list[JobRoute]:
 
     return [
         JobRoute("/livez", ("GET", "HEAD"), livez, "livez", "Whether this process lives", guarded=False),
-        JobRoute(
-            "/readyz", ("GET", "HEAD"), readyz, "readyz", "Whether this process is ready", guarded=False
-        ),
+        JobRoute("/readyz", ("GET", "HEAD"), readyz, "readyz", "Whether this process is ready", guarded=False),
     ]

@@ -55,9 +55,7 @@ def read_key(scope: Mapping[str, Any], settings: Settings) -> str | None:
     sent = [value for name, value in scope["headers"] if name in names]
     if settings.idempotency_query is not None and scope["query_string"]:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")
-        sent += [
-            value.encode("latin-1", "replace") for name, value in pairs if name == settings.idempotency_query
-        ]
+        sent += [value.encode("latin-1", "replace") for name, value in pairs if name == settings.idempotency_query]
     if not sent:
         return None
     if len(sent) > 1:

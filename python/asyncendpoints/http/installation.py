@@ -50,12 +50,9 @@ def install(
         ConfigurationError: The application is of another kind, or has been installed on before.
     """
     if not isinstance(app, Starlette):  # pyright: ignore[reportUnnecessaryIsInstance] (user code)
-        raise ConfigurationError(
-            f"install takes a Starlette or FastAPI application, not {type(app).__name__}"
-        )
+        raise ConfigurationError(f"install takes a Starlette or FastAPI application, not {type(app).__name__}")
     if any(
-        each.cls is AsyncEndpointsMiddleware and each.kwargs.get("engine") is engine
-        for each in app.user_middleware
+        each.cls is AsyncEndpointsMiddleware and each.kwargs.get("engine") is engine for each in app.user_middleware
     ):
         raise ConfigurationError("install was called twice on the same application")
     routes = job_routes(engine)
@@ -72,9 +69,7 @@ def install(
         _install_starlette(app, routes, dependencies)
 
 
-def _install_starlette(
-    app: Starlette, routes: Sequence[JobRoute], guards: Sequence[Callable[[Request], Any]]
-) -> None:
+def _install_starlette(app: Starlette, routes: Sequence[JobRoute], guards: Sequence[Callable[[Request], Any]]) -> None:
     for guard in guards:
         if not callable(guard):
             raise ConfigurationError(

@@ -25,7 +25,5 @@ async def owner_of(request: Request, settings: Settings) -> str | None:
     if inspect.isawaitable(owner):
         owner = await owner
     if owner is not None and not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigurationError(
-            f"the owner function must return a string or None, not {type(owner).__name__}"
-        )
+        raise ConfigurationError(f"the owner function must return a string or None, not {type(owner).__name__}")
     return owner

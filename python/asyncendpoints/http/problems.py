@@ -100,9 +100,7 @@ def problem(
     return problem_reply(kind.status, members, headers)
 
 
-def problem_reply(
-    status: int, members: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]] = ()
-) -> Reply:
+def problem_reply(status: int, members: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
     """Make a response of a problem object that is already complete."""
     return Reply(
         status,
@@ -144,9 +142,7 @@ def problem_for(
         _log.error(_NOT_STARTED_REMEDY, scope["method"], instance(scope))
         detail = "This server does not run jobs at the moment."
     errors = error.errors if isinstance(error, ValidationFailed) else None
-    return problem(
-        scope, kind, sentence(detail), job_id=job_id, request_id=request_id, errors=errors, headers=headers
-    )
+    return problem(scope, kind, sentence(detail), job_id=job_id, request_id=request_id, errors=errors, headers=headers)
 
 
 def not_installed(scope: Mapping[str, Any]) -> Reply:

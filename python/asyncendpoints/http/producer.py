@@ -126,11 +126,7 @@ class Producer:
 def producer_routes(engine: Engine) -> list[JobRoute]:
     """Return the route of the generic producer."""
     path = engine.settings.jobs_path.rstrip("/") or "/"
-    return [
-        JobRoute(
-            path, ("POST",), Producer(engine).produce, "submit_job", "Submit a job by its handler's name"
-        )
-    ]
+    return [JobRoute(path, ("POST",), Producer(engine).produce, "submit_job", "Submit a job by its handler's name")]
 
 
 async def _checked(request: Request, endpoint: HttpEndpoint, payload: bytes | None) -> StoredRequest:

@@ -80,9 +80,7 @@ def result_reply(
     return Reply(202, encode_job(job, urls), (JSON, retry_after(job, engine.clock), *headers))
 
 
-def _completed(
-    scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, bytes]], *, ranges: bool
-) -> Reply:
+def _completed(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, bytes]], *, ranges: bool) -> Reply:
     if job.stripped:
         return _expired(scope, job, headers)
     body = job.result

@@ -52,9 +52,7 @@ def job_routes(engine: Engine) -> list[JobRoute]:
     status = base + engine.settings.status_path
     return [
         JobRoute(job + "/result", ("GET", "HEAD"), jobs.result, "job_result", "The result of a job"),
-        JobRoute(
-            job + "/events", ("GET", "HEAD"), jobs.events, "job_events", "The events of a job as they happen"
-        ),
+        JobRoute(job + "/events", ("GET", "HEAD"), jobs.events, "job_events", "The events of a job as they happen"),
         JobRoute(job + "/cancel", ("POST",), jobs.cancel, "cancel_job", "Cancel a job"),
         JobRoute(status, ("GET", "HEAD"), jobs.status, "job_status", "A job, in whatever state it is"),
         JobRoute(job, ("DELETE",), jobs.cancel, "delete_job", "Cancel a job"),
@@ -101,9 +99,7 @@ class JobEndpoints:
             job = await self._find(request)
         except AsyncEndpointsError as error:
             return _refused(request, error)
-        return result_reply(
-            request.scope, self._engine, job, self._urls(request.scope, job), headers=(_NO_CACHE,)
-        )
+        return result_reply(request.scope, self._engine, job, self._urls(request.scope, job), headers=(_NO_CACHE,))
 
     async def cancel(self, request: Request) -> Response:
         """Cancel the job: at once where it waits, by telling its handler where it runs."""

@@ -38,12 +38,7 @@ def scripted_request(
         route="/" + "/".join(f"{{{name}}}" for name in names),
         path_params=plain,
         query=urlencode(
-            [
-                (name, _text(one))
-                for name, value in (query or {}).items()
-                for one in _several(value)
-                if one is not None
-            ]
+            [(name, _text(one)) for name, value in (query or {}).items() for one in _several(value) if one is not None]
         ),
         headers=[(name.lower(), value) for name, value in (headers or {}).items()],
     )

@@ -75,9 +75,7 @@ def make_route(
             return Response()
         except AsyncEndpointsError as error:
             return problem_for(request.scope, error)
-        return await accept(
-            request, endpoint, body=payload, stored=stored_request(request.scope, policy), sent=body
-        )
+        return await accept(request, endpoint, body=payload, stored=stored_request(request.scope, policy), sent=body)
 
     setattr(submit, ATTRIBUTE, endpoint)
     submit.__doc__ = function.__doc__

@@ -48,11 +48,7 @@ def stored_request(
         getattr(scope.get("route"), "path", ""),
         _plain(scope.get("path_params")),
         scope["query_string"].decode("latin-1"),
-        [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in scope["headers"]
-            if name not in dropped
-        ],
+        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name not in dropped],
         _NO_VALUES if values is None else values,
         scope.get("scheme", "http"),
         scope.get("root_path", ""),

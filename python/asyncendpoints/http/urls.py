@@ -43,12 +43,15 @@ def url_prefix(scope: Mapping[str, Any]) -> str:
     root: str = scope.get(ROOT_KEY) or ""
     key = (scope.get("scheme", "http"), host, root)
     known = _prefixes.get(key)
-    if known is None:
+    if known is not None:
+        return known
+    if _HOST.fullmatch(host):
         # A client can invent hosts, but not fill the memory with them.
         if len(_prefixes) >= _PREFIXES_KEPT:
             _prefixes.clear()
-        known = _prefixes[key] = f"{key[0]}://{_authority(scope, host)}{quote(root.rstrip('/'))}"
-    return known
+        known = _prefixes[key] = _prefix(key[0], host.decode("ascii"), root)
+        return known
+    return _prefix(key[0], _server(scope), root)
 
 
 def job_urls(prefix: str, settings: Settings, job_id: str) -> JobUrls:
@@ -63,9 +66,12 @@ def job_urls(prefix: str, settings: Settings, job_id: str) -> JobUrls:
     )
 
 
-def _authority(scope: Mapping[str, Any], host: bytes) -> str:
-    if _HOST.fullmatch(host):
-        return host.decode("ascii")
+def _prefix(scheme: str, authority: str, root: str) -> str:
+    return f"{scheme}://{authority}{quote(root.rstrip('/'))}"
+
+
+def _server(scope: Mapping[str, Any]) -> str:
+    """Return the server's own address."""
     name, port = scope.get("server") or ("localhost", None)
     if ":" in name:
         name = f"[{name}]"
