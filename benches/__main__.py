@@ -27,9 +27,7 @@ BENCHMARKS: Final = {
 def main() -> int:
     """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help=f"which to run, of {', '.join(BENCHMARKS)}; all where none is named"
-    )
+    parser.add_argument("names", nargs="*", help=f"which to run, of {', '.join(BENCHMARKS)}; all where none is named")
     names: list[str] = parser.parse_args().names or [*BENCHMARKS]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:

@@ -11,9 +11,7 @@ from typing import Final
 from benches.results import Figure, load
 
 README: Final = Path(__file__).resolve().parent.parent / "README.md"
-PLACE: Final = re.compile(
-    r"(?P<begin><!-- figures: begin [^\n]*-->\n).*?(?P<end><!-- figures: end -->)", re.DOTALL
-)
+PLACE: Final = re.compile(r"(?P<begin><!-- figures: begin [^\n]*-->\n).*?(?P<end><!-- figures: end -->)", re.DOTALL)
 
 
 def number(value: float) -> str:
@@ -30,11 +28,7 @@ def bound(figure: Figure) -> str:
 
 def row(figure: Figure) -> str:
     """Write one row of the table."""
-    peer = (
-        ""
-        if figure.peer is None or figure.peer_value is None
-        else f"{figure.peer}: {number(figure.peer_value)}"
-    )
+    peer = "" if figure.peer is None or figure.peer_value is None else f"{figure.peer}: {number(figure.peer_value)}"
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
     return f"| {figure.what} | {number(figure.value)} {figure.unit} | {peer} | {ratio} | {bound(figure)} |"
 
@@ -55,8 +49,7 @@ def table() -> str:
     if not results:
         return ""
     machines = {
-        "{processor}, {cores} cores, Python {python}".format(**record["machine"])
-        for record, _ in results.values()
+        "{processor}, {cores} cores, Python {python}".format(**record["machine"]) for record, _ in results.values()
     }
     rows = [row(figure) for _, figures in results.values() for figure in figures]
     lines = [
@@ -74,9 +67,7 @@ def table() -> str:
 def main() -> int:
     """Write the table, or with `--check` say whether it is the one that the results make."""
     parser = argparse.ArgumentParser(prog="python -m benches.report", description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; fail where the table is out of date"
-    )
+    parser.add_argument("--check", action="store_true", help="change nothing; fail where the table is out of date")
     options = parser.parse_args()
     present = README.read_text(encoding="utf-8")
     made = PLACE.sub(lambda match: match["begin"] + table() + match["end"], present)

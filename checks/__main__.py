@@ -15,7 +15,6 @@ CHECKS: dict[str, Callable[[Tree], Iterator[str]]] = {
     "file size": file_size.findings,
     "layout": layout.findings,
     "rules": rules.findings,
-    "rules": rules.findings,
 }
 
 

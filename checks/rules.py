@@ -57,8 +57,6 @@ def _tested(text: str) -> set[str]:
     named: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            named |= {
-                f"{match['letters'].upper()}-{match['digit']}" for match in IN_A_NAME.finditer(node.name)
-            }
+            named |= {f"{match['letters'].upper()}-{match['digit']}" for match in IN_A_NAME.finditer(node.name)}
             named |= {match["number"] for match in NUMBER.finditer(ast.get_docstring(node) or "")}
     return named

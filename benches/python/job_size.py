@@ -43,9 +43,7 @@ def grow() -> int:
     payload = b'"' + b"x" * (PAYLOAD - 2) + b'"'
     before = resident()
     for _ in range(JOBS // 100):
-        store.enqueue(
-            [NewJob(job_id=new_job_id(), handler="build_report", payload=bytes(payload)) for _ in range(100)]
-        )
+        store.enqueue([NewJob(job_id=new_job_id(), handler="build_report", payload=bytes(payload)) for _ in range(100)])
     return resident() - before
 
 

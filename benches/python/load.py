@@ -66,9 +66,7 @@ async def load(port: int, path: str, seconds: float, prefix: str) -> dict[str, f
     """Send requests for so many seconds; return their rate, the 99th percentile in ms, and the errors."""
     loop = asyncio.get_running_loop()
     clients = [Client(path, f"{prefix}-{number}") for number in range(CONNECTIONS)]
-    transports = [
-        (await loop.create_connection(lambda c=client: c, "127.0.0.1", port))[0] for client in clients
-    ]
+    transports = [(await loop.create_connection(lambda c=client: c, "127.0.0.1", port))[0] for client in clients]
     begun = time.perf_counter()
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - begun
@@ -87,9 +85,7 @@ async def load(port: int, path: str, seconds: float, prefix: str) -> dict[str, f
 def run(port: int, path: str, seconds: float, prefix: str) -> dict[str, float]:
     """Do the same in a process of its own."""
     command = [sys.executable, "-m", "benches.python.load", str(port), path, str(seconds), prefix]
-    answer: dict[str, float] = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    )
+    answer: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     if answer["errors"]:
         raise RuntimeError(f"{path}: {answer['errors']:.0f} answers were not a 202")
     return answer

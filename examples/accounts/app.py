@@ -3,7 +3,7 @@
 $ uvicorn examples.accounts.app:app
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from examples.accounts.database import Account, Transfer, get_session, set_up
 
 
 @asynccontextmanager
-async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
     """Set up the database before the worker starts."""
     set_up()
     yield
@@ -64,9 +64,7 @@ def transfer(
 
 
 @app.get("/balance", tags=["accounts"])
-def balance(
-    user: Annotated[User, Depends(current_user)], session: Annotated[Session, Depends(get_session)]
-) -> Balance:
+def balance(user: Annotated[User, Depends(current_user)], session: Annotated[Session, Depends(get_session)]) -> Balance:
     """Show the user's balance: an ordinary route beside the asynchronous one."""
     account = session.get(Account, user.name)
     return Balance(owner=user.name, balance=0 if account is None else account.balance)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import FastAPI, Form, UploadFile
 
 from asyncendpoints import AsyncEndpoints, JobContext, JobError
-from examples.csv_profile.profile import NotATable, Profile, profile_column, read_columns
+from examples.csv_profile.profile import ColumnProfile, NotATable, Profile, profile_column, read_columns
 
 jobs = AsyncEndpoints("memory://")
 app = FastAPI(title="CSV profiler")
@@ -29,7 +29,7 @@ def profile_csv(
         header, columns = read_columns(text, delimiter)
     except (NotATable, UnicodeDecodeError) as error:
         raise JobError("The file is not a CSV table", status=422, detail=str(error)) from error
-    profiles = []
+    profiles: list[ColumnProfile] = []
     for number, (name, values) in enumerate(zip(header, columns, strict=True), start=1):
         profiles.append(profile_column(name, values))
         job.from_thread.progress(100 * number / len(header), f"column {number} of {len(header)}: {name}")

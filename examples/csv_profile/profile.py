@@ -89,9 +89,7 @@ def profile_column(name: str, values: Sequence[str]) -> ColumnProfile:
         numbers = [float(value) for value in present]
         profile.minimum, profile.maximum = min(numbers), max(numbers)
         profile.mean = math.fsum(numbers) / len(numbers)
-        profile.deviation = math.sqrt(
-            math.fsum((number - profile.mean) ** 2 for number in numbers) / len(numbers)
-        )
+        profile.deviation = math.sqrt(math.fsum((number - profile.mean) ** 2 for number in numbers) / len(numbers))
     elif present:
         profile.minimum, profile.maximum = min(present), max(present)
     return profile

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     url = f"http://{options.host}:{bound.getsockname()[1]}"
     server = DemoServer(uvicorn.Config(app, log_level="warning"), GREETING.format(url=url))
     # uvicorn raises the signal that stopped it once more when it has ended; here a stop is a clean end.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[bound])
     print("The demo has ended.", flush=True)

@@ -67,6 +67,4 @@ async def pay(body: Payment, job: JobContext) -> Receipt:
     return Receipt(amount=body.amount, attempts=job.attempt)
 
 
-app.post("/profiles", tags=["profiles"])(
-    jobs.endpoint(timeout=60, max_body_bytes=8 * 1024 * 1024)(profile_csv.handler)
-)
+app.post("/profiles", tags=["profiles"])(jobs.endpoint(timeout=60, max_body_bytes=8 * 1024 * 1024)(profile_csv.handler))

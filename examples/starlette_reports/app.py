@@ -40,17 +40,13 @@ async def build_report(job: JobContext[ReportRequest]) -> Report | Result:
     """Add up the newest months of a customer, one after the other, and tell the customer once."""
     customer_id = job.request.path_params["customer_id"]
     if customer_id not in SALES:
-        raise JobError(
-            "No such customer", status=404, detail=f"customer {customer_id} has never bought anything"
-        )
+        raise JobError("No such customer", status=404, detail=f"customer {customer_id} has never bought anything")
     months = sorted(SALES[customer_id], reverse=True)[: job.payload.months]
     totals: dict[str, int] = {}
     for number, month in enumerate(months, start=1):
         totals[month] = await sales_of(customer_id, month)
         await job.progress(100 * number / len(months), f"added {month}")
-    await job.once(
-        "tell-the-customer", lambda: send_mail(f"customer {customer_id}: {job.payload.title} is ready")
-    )
+    await job.once("tell-the-customer", lambda: send_mail(f"customer {customer_id}: {job.payload.title} is ready"))
     if parse_qs(job.request.query).get("format") == ["csv"]:
         lines = ["month,total", *(f"{month},{total}" for month, total in totals.items())]
         return Result("\r\n".join(lines) + "\r\n", media_type="text/csv")

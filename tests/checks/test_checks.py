@@ -34,6 +34,7 @@ def test_a_tree_in_order_has_no_findings(tmp_path: Path) -> None:
             "rust/core/Cargo.toml": MANIFEST,
             "rust/core/src/lib.rs": "// Instant::now would be a clock\n",
             "python/a.py": "x = 1\n" * 400,
+            "python/asyncendpoints/a.py": "from asyncendpoints import _core\n",
         },
     )
     assert [*file_size.findings(good), *layout.findings(good)] == []
@@ -53,6 +54,7 @@ def test_a_file_over_400_lines_is_found(tmp_path: Path) -> None:
         ("rust/core/Cargo.toml", MANIFEST + 'pyo3 = "0.30"\n', "rust/core/Cargo.toml names pyo3"),
         ("rust/core/src/a.rs", "let now = Instant::now();\n", "rust/core/src/a.rs:1 uses Instant::now"),
         ("rust/core/src/a.rs", "\nuse std::fs;\n", "rust/core/src/a.rs:2 uses std::fs"),
+        ("python/asyncendpoints/a.py", "from asyncendpoints import Job\n", "python/asyncendpoints/a.py:1 imports Job"),
         ("notes.txt", "", "notes.txt is new at the top level"),
     ],
 )
@@ -64,9 +66,7 @@ def test_what_breaks_the_layout_is_found(tmp_path: Path, name: str, text: str, f
 
 def test_a_figure_is_written_with_its_ratio_and_whether_it_meets_its_target() -> None:
     """The ratio is what the target bounds, where there is a peer."""
-    figure = Figure(
-        what="cycles", value=450_000.0, unit="cycles/s", peer="bare", peer_value=500_000.0, target=0.95
-    )
+    figure = Figure(what="cycles", value=450_000.0, unit="cycles/s", peer="bare", peer_value=500_000.0, target=0.95)
     assert report.row(figure) == "| cycles | 450,000 cycles/s | bare: 500,000 | 0.90 | ≥ 0.95 (missed) |"
     bytes_each = Figure(what="memory", value=312.4, unit="bytes", target=400, at_most=True)
     assert report.row(bytes_each) == "| memory | 312 bytes |  |  | ≤ 400 |"

@@ -67,9 +67,7 @@ def test_strangers_are_turned_away_before_a_job_exists(client: httpx.Client) -> 
     """FastAPI's own authentication answers, and a missing key is refused."""
     body = {"target": "grace", "amount": 1}
     assert client.post("/transfers", json=body, headers={"Idempotency-Key": "x"}).status_code == 401
-    wrong = client.post(
-        "/transfers", json=body, headers={"Authorization": "Bearer x", "Idempotency-Key": "x"}
-    )
+    wrong = client.post("/transfers", json=body, headers={"Authorization": "Bearer x", "Idempotency-Key": "x"})
     assert wrong.status_code == 401
     keyless = client.post("/transfers", json=body, headers=ADA)
     assert keyless.status_code == 400

@@ -46,9 +46,7 @@ def test_an_upload_is_profiled_column_by_column(client: httpx.Client, penguins: 
 
     answer = client.get(status_url)
     while not answer.json()["done"]:
-        answer = client.get(
-            status_url, headers={"Prefer": "wait=30", "If-None-Match": answer.headers["etag"]}
-        )
+        answer = client.get(status_url, headers={"Prefer": "wait=30", "If-None-Match": answer.headers["etag"]})
     job = answer.json()
     assert job["status"] == "completed"
     assert job["progress"]["percent"] == 100
@@ -62,9 +60,7 @@ def test_an_upload_is_profiled_column_by_column(client: httpx.Client, penguins: 
     assert (mass["minimum"], mass["maximum"]) == (2700, 6300)
     assert mass["mean"] == pytest.approx(4201.75, abs=0.01)
     assert column(profile, "Date Egg")["kind"] == "date"
-    species = {
-        entry["value"].split()[0]: entry["count"] for entry in column(profile, "Species")["most_common"]
-    }
+    species = {entry["value"].split()[0]: entry["count"] for entry in column(profile, "Species")["most_common"]}
     assert species == {"Adelie": 152, "Gentoo": 124, "Chinstrap": 68}
 
 
