@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from asyncendpoints import _core
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreStats, StoreTraits
-from asyncendpoints.stores.memory_keeper import MemoryLeaseKeeper, Moment
+from asyncendpoints.stores.memory_keeper import MemoryLeaseKeeper, moment_of
 from asyncendpoints.stores.memory_wakes import Listeners, Waiters
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
     from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener
+    from asyncendpoints.stores.memory_keeper import Moment
 
 TRAITS: Final = StoreTraits(
     name="memory",
@@ -73,7 +74,7 @@ class MemoryStore:
             self._listeners.cancel(cancels)
 
     def _present(self) -> Moment:
-        return Moment.of(self._told)
+        return moment_of(self._told)
 
     @property
     def _opened(self) -> _core.MemoryStore:
@@ -143,7 +144,7 @@ class MemoryStore:
         self._told = now
         core = self._opened
         core.promote(limit=PROMOTED_AT_ONCE, now=now)
-        present = Moment.of(now)
+        present = moment_of(now)
         for keeper in tuple(self._keepers):
             leases = list(keeper.renewable(present))
             answers = core.renew(leases, lease_ms=keeper.lease_ms, now=now)

@@ -9,32 +9,27 @@ process sweeps.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A point on the store's time line: the machine's monotonic clock, unless a virtual clock rules."""
+Moment: TypeAlias = tuple[int, bool]
+"""A point on the store's time line, in milliseconds, and whether a caller's `now` named it.
 
-    at: int
-    """Milliseconds; their origin depends on the time line."""
-    told: bool
-    """Whether a caller's `now` named it."""
+Where none did, it is the machine's monotonic clock. A plain tuple, because every claimed job makes one.
+"""
 
-    @classmethod
-    def of(cls, now: int | None) -> Moment:
-        """Return the moment that an operation's `now` names, or the present where it names none."""
-        if now is None:
-            return cls(time.monotonic_ns() // 1_000_000, told=False)
-        return cls(now, told=True)
 
-    def since(self, earlier: Moment) -> int:
-        """Return the milliseconds from an earlier moment to this one; none pass between two time lines."""
-        return self.at - earlier.at if self.told is earlier.told else 0
+def moment_of(now: int | None) -> Moment:
+    """Return the moment that an operation's `now` names, or the present where it names none."""
+    return (time.monotonic_ns() // 1_000_000, False) if now is None else (now, True)
+
+
+def between(earlier: Moment, later: Moment) -> int:
+    """Return the milliseconds from one moment to another; none pass between two time lines."""
+    return later[0] - earlier[0] if later[1] is earlier[1] else 0
 
 
 class MemoryLeaseKeeper:
@@ -74,7 +69,7 @@ class MemoryLeaseKeeper:
 
     def beat(self, *, now: int | None = None) -> None:
         """Say that the loop is alive, at `now` (UTC milliseconds) where a virtual clock rules."""
-        self._beaten = self._present() if now is None else Moment.of(now)
+        self._beaten = self._present() if now is None else moment_of(now)
 
     async def close(self) -> None:
         """Stop renewing everything. Idempotent."""
@@ -87,9 +82,9 @@ class MemoryLeaseKeeper:
 
     def renewable(self, present: Moment) -> Iterator[tuple[str, int]]:
         """Yield the leases `(job_id, fence)` that LSE-4 lets live at the present moment."""
-        if present.since(self._beaten) > self._max_stall_ms:
+        if between(self._beaten, present) > self._max_stall_ms:
             return
         # A copy, because the worker's own thread may hold and drop meanwhile.
         for lease, (held_at, timeout_ms) in self._held.copy().items():
-            if present.since(held_at) <= timeout_ms:
+            if between(held_at, present) <= timeout_ms:
                 yield lease
