@@ -20,7 +20,6 @@ from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable
 from asyncendpoints.failures import RELEASED, STOPPED, Outcome, handler_unknown, raised, timed_out, unreadable
 from asyncendpoints.job_log import log_raised
 from asyncendpoints.progress import Progress, encode_progress
-from asyncendpoints.request import StoredRequest
 from asyncendpoints.result import Result, ResultMeta, encode_meta
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Claim
     from asyncendpoints.clock import Clock
     from asyncendpoints.registry import Handler
+    from asyncendpoints.request import StoredRequest
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
     from asyncendpoints.threads import Threads
@@ -186,9 +186,9 @@ async def execute(run: Run) -> Outcome:
         if handler.arguments is not None:
             value = await _call_with_arguments(run, handler, context)
         elif handler.is_async:
-            value = await handler.function(*_positional(handler, context))
+            value = await handler.function(*_positional(run, handler, context))
         else:
-            value = await _call_in_thread(run, partial(handler.function, *_positional(handler, context)))
+            value = await _call_in_thread(run, partial(handler.function, *_positional(run, handler, context)))
         outcome = NOTHING if value is None else _returned(run, handler, value)
         if run.progress_writer is not None:
             await run.progress_writer.flush()
@@ -199,18 +199,19 @@ async def execute(run: Run) -> Outcome:
     return outcome
 
 
-def _positional(handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:
+def _positional(run: Run, handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:
     if not handler.takes_context:
         return ()
     # What is stored must be readable before the handler begins.
-    _read_request(context)
+    if run.claim.request is not None:
+        _read_request(context)
     _ = context.payload
     return (context,)
 
 
 async def _call_with_arguments(run: Run, handler: Handler, context: JobContext[Any]) -> Any:
     assert handler.arguments is not None
-    request = _read_request(context) or StoredRequest()
+    request = _read_request(context)
     async with AsyncExitStack() as stack:
         positional, named = await handler.arguments.resolve(context, request, run.claim.payload, stack)
         if handler.is_async:
@@ -218,7 +219,7 @@ async def _call_with_arguments(run: Run, handler: Handler, context: JobContext[A
         return await _call_in_thread(run, partial(handler.function, *positional, **named))
 
 
-def _read_request(context: JobContext[Any]) -> StoredRequest | None:
+def _read_request(context: JobContext[Any]) -> StoredRequest:
     try:
         return context.request
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
