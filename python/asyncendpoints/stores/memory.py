@@ -129,9 +129,7 @@ class MemoryStore:
         """Give back what a claim began."""
         return self._opened.release_claim(claim_id, now=now)
 
-    async def renew(
-        self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None
-    ) -> list[str]:
+    async def renew(self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None) -> list[str]:
         """Prolong leases."""
         return [*self._opened.renew(leases, lease_ms=lease_ms, now=now)]
 
@@ -177,17 +175,17 @@ class MemoryStore:
         job = core.get(job_id)
         if job is None or job.done or job.version > version or timeout <= 0:
             return job
-        deadline = asyncio.get_running_loop().time() + timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         waiter = self._waiters.add(job_id)
         core.watch(job_id)
         try:
             while True:
                 # Read after watching, so that a change in between is either seen here or told.
                 job = core.get(job_id)
-                if job is None or job.done or job.version > version or self._closed:
+                if job is None or job.done or job.version > version or self._closed or loop.time() >= deadline:
                     return job
-                if not await waiter.change(deadline - asyncio.get_running_loop().time()):
-                    return core.get(job_id)
+                await waiter.change(deadline)
         finally:
             core.unwatch(job_id)
             self._waiters.remove(job_id, waiter)

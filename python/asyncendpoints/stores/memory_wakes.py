@@ -37,15 +37,14 @@ class Waiter:
             if not self._loop.is_closed():
                 raise
 
-    async def change(self, timeout: float) -> bool:  # noqa: ASYNC109 (a long poll)
-        """Wait for a change not yet answered; False when `timeout` seconds passed without one."""
+    async def change(self, deadline: float) -> None:
+        """Return after a change that has not been answered yet, or when the loop's time is past `deadline`."""
+        timer = self._loop.call_at(deadline, self._changed.set)
         try:
-            async with asyncio.timeout(timeout):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
+            await self._changed.wait()
+        finally:
+            timer.cancel()
         self._changed.clear()
-        return True
 
 
 class Waiters:
@@ -118,9 +117,7 @@ class Listeners:
         if len(queues) == 1:
             woken = self._by_queue.get(queues[0], ())
         else:
-            woken = tuple(
-                {id(each): each for queue in queues for each in self._by_queue.get(queue, ())}.values()
-            )
+            woken = tuple({id(each): each for queue in queues for each in self._by_queue.get(queue, ())}.values())
         for listener in woken:
             listener.wake()
 
