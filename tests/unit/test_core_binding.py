@@ -327,7 +327,5 @@ def test_the_classes_are_those_of_the_stub() -> None:
     public = {name for name in dir(_core) if not name.startswith("_")}
     assert public == declared.keys()
     for name, members in declared.items():
-        found = (
-            {each for each in vars(getattr(_core, name)) if not each.startswith("_")} if members else set()
-        )
+        found = {each for each in vars(getattr(_core, name)) if not each.startswith("_")} if members else set()
         assert found == {each for each in members if not each.startswith("_")}, name

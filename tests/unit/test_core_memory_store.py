@@ -264,18 +264,14 @@ def test_threads_share_a_store() -> None:
 
 EXTREME = st.sampled_from([0, 1, 2**31, 2**42, 253_402_300_799_999])
 CALLS = st.lists(
-    st.tuples(
-        st.sampled_from(["put", "take", "renew", "end", "expired", "strip", "prune", "cancel"]), EXTREME
-    ),
+    st.tuples(st.sampled_from(["put", "take", "renew", "end", "expired", "strip", "prune", "cancel"]), EXTREME),
     max_size=12,
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(calls=CALLS, lease=EXTREME, retention=st.sampled_from([0, 315_360_000_000]), delay=st.integers(0, 3))
-def test_no_number_makes_the_core_panic(
-    calls: list[tuple[str, int]], lease: int, retention: int, delay: int
-) -> None:
+def test_no_number_makes_the_core_panic(calls: list[tuple[str, int]], lease: int, retention: int, delay: int) -> None:
     """The largest times and durations, in any order, are computed with and never crash the store."""
     store = MemoryStore()
     claims: list[Claim] = []
