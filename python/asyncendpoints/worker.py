@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from asyncendpoints._core import Settlement
+from asyncendpoints.cancels import CancelWatch
 from asyncendpoints.deadlines import Deadlines
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.execution import Run, Services, Stop, execute
@@ -76,6 +77,9 @@ class Worker:
         self._keeper: LeaseKeeper = store.keeper(
             worker=self.name, lease_ms=settings.lease_ms, max_stall_ms=settings.max_stall_ms
         )
+        self._cancels: CancelWatch | None = None
+        if not store.traits.lossless_wakeups:
+            self._cancels = CancelWatch(store, clock, settings.lease_ms, self._runs, self._cancel)
         self._queues: Sequence[str] = ()
         self._unsubscribe: Callable[[], None] | None = None
         self._unwatch = registry.watch(self._handlers_changed)
@@ -217,6 +221,8 @@ class Worker:
             # An empty context: a worker that was started within a request must not hand its variables on.
             run.task = create_task(self._drive(run), name=job_id, context=Context())
         self._deadlines.watch(now + shortest / 1000)
+        if self._cancels is not None:
+            self._cancels.watch()
         if self._beat_timer is None:
             self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
 
@@ -335,6 +341,8 @@ class Worker:
         for timer in (self._wake_timer, self._beat_timer):
             if timer is not None:
                 timer.cancel()
+        if self._cancels is not None:
+            await self._cancels.close()
         self._deadlines.close()
         self._unwatch()
         if self._unsubscribe is not None:
