@@ -50,6 +50,17 @@ _HEADERS: Final[dict[str, Any]] = {
     },
 }
 
+_EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "description": "status, progress or done; expect more."},
+        "id": {"type": "string", "description": "The job's version."},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "id", "data"],
+}
+"""One server-sent event, in the form that FastAPI documents its own streams in (OpenAPI 3.2: `itemSchema`)."""
+
 _KEY_SCHEMA: Final = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
 
 
@@ -147,9 +158,10 @@ def _describe_submission(operation: dict[str, Any], handler: Handler, components
             "`Accept: text/event-stream`: its events, at once."
         ),
         "content": {
-            "application/json": {"schema": result},
+            # A handler that does not say what it returns may return text, a file, anything.
+            ("application/json" if result else "*/*"): {"schema": result},
             _PROBLEM_TYPE: {"schema": components.problem},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {"itemSchema": copy.deepcopy(_EVENT)},
         },
     }
     for status, answer in answers.items():
@@ -211,7 +223,7 @@ def _describe_route(operation: dict[str, Any], route: str, components: Component
         answers = {
             "200": {
                 "description": "`status`, `progress` and `done` events; the id is the job's version.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"itemSchema": copy.deepcopy(_EVENT)}},
             },
             "204": {"description": "The client has seen the last event."},
             "404": missing,
