@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from asyncendpoints.testing.clock import VirtualClock
+from asyncendpoints.testing.faulty import FaultyStore
+from asyncendpoints.testing.harness import NotIdle, Testing
 
-__all__ = ["VirtualClock"]
+__all__ = ["FaultyStore", "NotIdle", "Testing", "VirtualClock"]

@@ -30,6 +30,11 @@ class VirtualTimer:
         """Make the call never come."""
         self.canceled = True
 
+    def fire(self) -> None:
+        """Make the call, unless it was canceled on its last steps."""
+        if not self.canceled:
+            self.callback()
+
 
 class VirtualClock:
     """A `Clock` that stands still until it is moved, and then makes the calls that fall due, in order.
@@ -62,9 +67,17 @@ class VirtualClock:
 
         Durations are rounded up to the millisecond, so that a call never comes early.
         """
-        timer = VirtualTimer(self._now + max(0, _milliseconds_up(delay)), callback)
-        heapq.heappush(self._timers, (timer.at, next(self._order), timer))
+        timer = VirtualTimer(max(self._now, self.after(delay)), callback)
+        if timer.at == self._now:
+            timer.loop.call_soon(timer.fire)
+        else:
+            heapq.heappush(self._timers, (timer.at, next(self._order), timer))
         return timer
+
+    def after(self, seconds: float) -> int:
+        """Return where the clock will stand after so many seconds, rounded up to the millisecond."""
+        # Rounded to the microsecond first: 0.1 * 3 must be 300 ms, not 301.
+        return self._now - (-round(seconds * 1_000_000) // 1000)
 
     @property
     def next_call(self) -> int | None:
@@ -84,14 +97,9 @@ class VirtualClock:
         while (due := self.next_call) is not None and due <= at:
             _, _, timer = heapq.heappop(self._timers)
             self._now = max(self._now, due)
-            timer.loop.call_soon(timer.callback)
+            timer.loop.call_soon(timer.fire)
         self._now = at
 
     def advance(self, seconds: float) -> None:
         """Move on by so many seconds, rounded up to the millisecond."""
-        self.move_to(self._now + _milliseconds_up(seconds))
-
-
-def _milliseconds_up(seconds: float) -> int:
-    # Rounded to the microsecond first: 0.1 * 3 must be 300 ms, not 301.
-    return -(-round(seconds * 1_000_000) // 1000)
+        self.move_to(self.after(seconds))

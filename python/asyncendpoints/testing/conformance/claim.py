@@ -29,9 +29,7 @@ async def clm_1_a_claimed_job_is_not_claimed_again(on: Subject) -> None:
 async def clm_1_many_workers_at_once_never_share_a_job(on: Subject) -> None:
     """CLM-1: Of many claims at once each job is in one."""
     jobs = {(await on.submit(key=None)).job_id for _ in range(200)}
-    found = await asyncio.gather(
-        *(on.ids_claimed(limit=7, worker=f"worker-{number}") for number in range(40))
-    )
+    found = await asyncio.gather(*(on.ids_claimed(limit=7, worker=f"worker-{number}") for number in range(40)))
     taken = [job_id for ids in found for job_id in ids]
     same("jobs taken", len(taken), 200)
     same("different jobs taken", set(taken), jobs)

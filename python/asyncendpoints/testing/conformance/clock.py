@@ -39,9 +39,7 @@ async def clk_1_the_time_that_an_operation_is_told_rules_it(on: Subject) -> None
 @rule()
 async def clk_1_without_being_told_a_store_uses_its_own_clock(on: Subject) -> None:
     """CLK-1: Durations travel, never a client's time: untold, a store reads a clock of its own."""
-    (answer,) = await on.store.enqueue(
-        [on.new_job(job_id="00000000-0000-7000-8000-000000000000", delay_ms=50)]
-    )
+    (answer,) = await on.store.enqueue([on.new_job(job_id="00000000-0000-7000-8000-000000000000", delay_ms=50)])
     job = answer.job or await on.get("")
     here = time.time() * 1000
     holds("its clock is right to within the hour", abs(job.created_at - here) < HOUR_MS)
@@ -63,9 +61,7 @@ async def clk_1_a_clock_that_jumps_back_harms_nothing(on: Subject) -> None:
     past = on.now - HOUR_MS
     store = on.store
     same("expired in the past", await store.expired(limit=10, now=past), [])
-    early = await store.claim(
-        worker="w", claim_id="early", queues=["default"], limit=9, lease_ms=1_000, now=past
-    )
+    early = await store.claim(worker="w", claim_id="early", queues=["default"], limit=9, lease_ms=1_000, now=past)
     same("claimed in the past", early.claims, [])
     same(
         "renewed in the past",

@@ -25,9 +25,7 @@ PATIENCE: Final = 30.0
 
 async def _held(on: Subject, *, max_stall_ms: int, timeout_ms: int) -> tuple[Claim, LeaseKeeper]:
     await on.store.enqueue([on.new_job(timeout_ms=timeout_ms)])
-    answer = await on.store.claim(
-        worker="worker-1", claim_id="claim-1", queues=["default"], limit=1, lease_ms=SHORT_MS
-    )
+    answer = await on.store.claim(worker="worker-1", claim_id="claim-1", queues=["default"], limit=1, lease_ms=SHORT_MS)
     keeper = on.store.keeper(worker="worker-1", lease_ms=SHORT_MS, max_stall_ms=max_stall_ms)
     (claim,) = answer.claims
     keeper.hold(claim.job_id, claim.fence, timeout_ms)

@@ -47,9 +47,7 @@ async def _write_everything(on: Subject, job_id: str, fence: int) -> None:
     answers = {
         "renew": await on.store.renew([(job_id, fence)], lease_ms=LEASE_MS, now=present),
         "settle": await on.store.settle([Settlement(**settlement, nonce=901, result=b"stale")], now=present),
-        "settle without a nonce": await on.store.settle(
-            [Settlement(**settlement, result=b"stale")], now=present
-        ),
+        "settle without a nonce": await on.store.settle([Settlement(**settlement, result=b"stale")], now=present),
         "settle if expired": await on.store.settle(
             [Settlement(**settlement, nonce=902, only_expired=True)], now=present
         ),
@@ -59,9 +57,7 @@ async def _write_everything(on: Subject, job_id: str, fence: int) -> None:
         "record": await on.store.record(job_id, fence, "stale", "n", b"stale", now=present),
         "give back": await on.store.record(job_id, fence, "stale", "n", None, now=present),
     }
-    told = {
-        name: answer if isinstance(answer, (str, bool)) else answer[0] for name, answer in answers.items()
-    }
+    told = {name: answer if isinstance(answer, (str, bool)) else answer[0] for name, answer in answers.items()}
     expected = {name: False if name in {"progress", "record", "give back"} else "stale" for name in told}
     same(f"the answers to fence {fence} of a job that is {before and before['state']}", told, expected)
     same("the job after stale writes", await on.picture(job_id), before)

@@ -116,8 +116,7 @@ async def sub_1_stats_count_every_job_in_its_queue_and_state(on: Subject) -> Non
     await on.submit(queue="b", delay_ms=1_000)
     stats = await on.store.stats(now=on.now)
     counts = {
-        queue: {state: number for state, number in states.items() if number}
-        for queue, states in stats.counts.items()
+        queue: {state: number for state, number in states.items() if number} for queue, states in stats.counts.items()
     }
     same(
         "counts",

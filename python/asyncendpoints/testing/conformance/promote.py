@@ -84,7 +84,5 @@ async def clm_6_the_sweep_promotes_what_nobody_claims(on: Subject) -> None:
     await on.rescue()
     for job in (quiet, paused):
         found = await on.get(job.job_id)
-        same(
-            "the due job", (found.state, found.version, found.updated_at), ("queued", job.version + 1, on.now)
-        )
+        same("the due job", (found.state, found.version, found.updated_at), ("queued", job.version + 1, on.now))
     same("the one that is not due", (await on.get(later.job_id)).state, "scheduled")

@@ -40,9 +40,7 @@ async def idm_4_an_unkeyed_job_goes_at_the_end_of_its_retention(on: Subject) -> 
 @rule()
 async def idm_4_a_keyed_jobs_record_stays_for_a_day_without_its_bodies(on: Subject) -> None:
     """IDM-4: A keyed job loses its bodies at its retention's end; its record answers for a day."""
-    job = await on.finish(
-        "completed", key="k", payload=b"p", request=b"r", retention_completed_ms=HOUR_MS, owner="ada"
-    )
+    job = await on.finish("completed", key="k", payload=b"p", request=b"r", retention_completed_ms=HOUR_MS, owner="ada")
     await on.store.prune(limit=1_000, now=on.now)
     on.advance(HOUR_MS - 1)
     same("before its time", await on.store.strip(limit=10, now=on.now), 0)

@@ -59,9 +59,7 @@ class ConformanceRule:
         """
         store = make()
         if self.requires is not None and not getattr(store.traits, self.requires):
-            note = (
-                f"{self.number} not promised by {store.traits.name} ({self.requires} is not among its traits)"
-            )
+            note = f"{self.number} not promised by {store.traits.name} ({self.requires} is not among its traits)"
             return Finding(self, kept=False, note=note)
         async with Subject(store, make, clock or VirtualClock()) as subject:
             await self.body(subject)
@@ -71,9 +69,7 @@ class ConformanceRule:
         return self.name
 
 
-def rule(
-    *, requires: Trait | None = None
-) -> Callable[[Callable[[Subject], Awaitable[None]]], ConformanceRule]:
+def rule(*, requires: Trait | None = None) -> Callable[[Callable[[Subject], Awaitable[None]]], ConformanceRule]:
     """Make a rule of a function whose docstring is its number and sentence, `CLM-3: A job is never …`.
 
     Args:

@@ -120,9 +120,7 @@ class Subject:
             await self.store.cancel(job.job_id, now=self.now)
             return await self.get(job.job_id)
         claim = await self.start(**fields)
-        await self.settle(
-            claim, "returned" if state == "completed" else "raised_final", result=b"1", error=b"{}"
-        )
+        await self.settle(claim, "returned" if state == "completed" else "raised_final", result=b"1", error=b"{}")
         return await self.get(claim.job_id)
 
     async def rescue(self, *, limit: int = 100) -> list[str]:
@@ -155,9 +153,7 @@ class Subject:
         self, claim: Claim, key: str = "effect", nonce: str = "nonce-1", *, takeover: bool = False
     ) -> Reservation:
         """Reserve an effect."""
-        return await self.store.reserve(
-            claim.job_id, claim.fence, key, nonce, takeover=takeover, now=self.now
-        )
+        return await self.store.reserve(claim.job_id, claim.fence, key, nonce, takeover=takeover, now=self.now)
 
     async def record(
         self, claim: Claim, key: str = "effect", nonce: str = "nonce-1", value: bytes | None = b"1"

@@ -169,9 +169,7 @@ async def sub_3_a_repeated_enqueue_answers_as_the_first(on: Subject) -> None:
     for _ in range(2):
         answers = await on.enqueue(plain, keyed, max_queued=1)
         same("the answers", [answer.word for answer in answers], ["created", "created"])
-        same(
-            "the jobs", [answer.job and answer.job.job_id for answer in answers], [plain.job_id, keyed.job_id]
-        )
+        same("the jobs", [answer.job and answer.job.job_id for answer in answers], [plain.job_id, keyed.job_id])
     answers = await on.enqueue(again := on.new_job(), again)
     same("a repeat within a batch", [answer.word for answer in answers], ["created", "created"])
     same("jobs to run", len(await on.ids_claimed()), 3)
@@ -215,9 +213,7 @@ async def sub_3_a_claim_whose_answer_was_lost_is_released(on: Subject) -> None:
     same("given back", await on.store.release_claim("lost", now=on.now), 1)
     job = await on.get(lost[1].job_id)
     same("the job", (job.state, job.attempt, job.fence, job.lease_until), ("queued", 0, 1, None))
-    same(
-        "its run", [(run.number, run.outcome, run.finished_at) for run in job.runs], [(1, "released", on.now)]
-    )
+    same("its run", [(run.number, run.outcome, run.finished_at) for run in job.runs], [(1, "released", on.now)])
     same("the settled one", (await on.get(lost[0].job_id)).state, "completed")
     same("another claim's", (await on.get(kept.job_id)).state, "in_progress")
     same("a repeat", await on.store.release_claim("lost", now=on.now), 0)

@@ -74,9 +74,7 @@ async def set_5_a_wait_returns_at_the_next_version(on: Subject) -> None:
 
     await step("a claim", "in_progress", on.claim)
     (run,) = job.runs
-    await step(
-        "progress", "in_progress", lambda: on.store.progress(job.job_id, run.number, b"{}", now=on.now)
-    )
+    await step("progress", "in_progress", lambda: on.store.progress(job.job_id, run.number, b"{}", now=on.now))
     await step("a cancel request", "in_progress", lambda: on.store.cancel(job.job_id, now=on.now))
     on.advance(60_000)
     await step("a rescue", "canceled", on.rescue)
@@ -167,9 +165,7 @@ async def clm_6_whatever_becomes_the_earliest_wakes_the_workers(on: Subject) -> 
         await on.claim()
         before = ear.wakes
         await on.submit(delay_ms=delay)
-        await ear.until(
-            f"a worker is woken by a job due in {delay} ms", lambda before=before: ear.wakes > before
-        )
+        await ear.until(f"a worker is woken by a job due in {delay} ms", lambda before=before: ear.wakes > before)
     stop()
 
 

@@ -123,9 +123,7 @@ class StoreMachine(Comparison):
         claim_id = self.claim_ids[0] if again and self.claim_ids else f"claim-{len(self.claim_ids)}"
         self.claim_ids.append(claim_id)
         answer = self.wait_for(
-            self.store.claim(
-                worker=worker, claim_id=claim_id, queues=queues, limit=limit, lease_ms=LEASE_MS, now=now
-            )
+            self.store.claim(worker=worker, claim_id=claim_id, queues=queues, limit=limit, lease_ms=LEASE_MS, now=now)
         )
         found = [{field: getattr(claim, field) for field in CLAIM_FIELDS} for claim in answer.claims]
         expected, due = self.model.claim(
@@ -244,9 +242,7 @@ class StoreMachine(Comparison):
     def reserve(self, pick: int, key: str, nonce: str, takeover: bool) -> None:
         """Reserve an effect from a run, live or stale."""
         job_id, fence = self.a_run(pick)
-        answer = self.wait_for(
-            self.store.reserve(job_id, fence, key, nonce, takeover=takeover, now=self.clock.now)
-        )
+        answer = self.wait_for(self.store.reserve(job_id, fence, key, nonce, takeover=takeover, now=self.clock.now))
         expected = self.model.reserve(job_id, fence, key, nonce, takeover)
         agree("reserve", (answer.word, answer.value), expected)
 

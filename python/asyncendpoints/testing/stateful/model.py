@@ -39,9 +39,7 @@ class ModelStore:
                     return "replayed", job.picture()
                 return "key_reused", None
         waiting = [
-            job
-            for job in self.jobs.values()
-            if job.new.queue == new.queue and job.state in {"scheduled", "queued"}
+            job for job in self.jobs.values() if job.new.queue == new.queue and job.state in {"scheduled", "queued"}
         ]
         if max_queued is not None and len(waiting) >= max_queued:
             return "queue_full", None
@@ -80,9 +78,7 @@ class ModelStore:
         self, state: str, order: Callable[[ModelJob], Any], queues: Sequence[str] | None = None
     ) -> list[ModelJob]:
         found = [
-            job
-            for job in self.jobs.values()
-            if job.state == state and (queues is None or job.new.queue in queues)
+            job for job in self.jobs.values() if job.state == state and (queues is None or job.new.queue in queues)
         ]
         return sorted(found, key=lambda job: (order(job), job.new.job_id))
 
@@ -109,11 +105,7 @@ class ModelStore:
         job = self._held(settlement.job_id, settlement.fence)
         if job is None:
             known = self.jobs.get(settlement.job_id)
-            if (
-                known is not None
-                and settlement.nonce
-                and known.settled[:2] == (settlement.fence, settlement.nonce)
-            ):
+            if known is not None and settlement.nonce and known.settled[:2] == (settlement.fence, settlement.nonce):
                 return known.settled[2]
             return "stale"
         if settlement.only_expired and now <= job.lease_until:
@@ -130,9 +122,7 @@ class ModelStore:
             job.touch(now)
         return job is not None
 
-    def reserve(
-        self, job_id: str, fence: int, key: str, nonce: str, takeover: bool
-    ) -> tuple[str, bytes | None]:
+    def reserve(self, job_id: str, fence: int, key: str, nonce: str, takeover: bool) -> tuple[str, bytes | None]:
         """Return the word, and the value where it was recorded."""
         job = self._held(job_id, fence)
         return ("stale", None) if job is None else self.effects.reserve(job.origin, key, nonce, takeover)
@@ -219,10 +209,7 @@ class ModelStore:
             and where.handler in {None, job.new.handler}
             and where.owner in {None, job.new.owner}
         ]
-        return [
-            job.new.job_id
-            for job in sorted(found, key=lambda job: (job.created_at, job.new.job_id), reverse=True)
-        ]
+        return [job.new.job_id for job in sorted(found, key=lambda job: (job.created_at, job.new.job_id), reverse=True)]
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return how many jobs are in each queue and state."""
