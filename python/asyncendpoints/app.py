@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast, overload
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from asyncendpoints.engine import Engine
-from asyncendpoints.errors import ConfigurationError, PayloadTooLarge
+from asyncendpoints.errors import PayloadTooLarge
 from asyncendpoints.policy import make_policy
 from asyncendpoints.registry import Handler, Registry
 from asyncendpoints.request import encode_request
 from asyncendpoints.settings import make_settings
-from asyncendpoints.stores.memory import MemoryStore
+from asyncendpoints.store_urls import open_store
 from asyncendpoints.submission import fingerprint_of, new_job
 
 if TYPE_CHECKING:
@@ -33,11 +31,6 @@ if TYPE_CHECKING:
     from asyncendpoints.submission import Submission
     from asyncendpoints.testing import Testing
 
-STORE_URL: Final = "ASYNCENDPOINTS_STORE_URL"
-"""The environment variable that names the store where the application does not."""
-
-_COMING: Final = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb", "redis", "rediss"})
-
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
@@ -51,35 +44,6 @@ class EndpointFunction(Protocol):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Accept a request, as FastAPI calls it."""
         ...
-
-
-def open_store(store: str | Store | None) -> Store:
-    """Return the store that a URL names.
-
-    Args:
-        store: A URL, a store, or None for the URL in `ASYNCENDPOINTS_STORE_URL`, without which it is `memory://`.
-
-    Raises:
-        ConfigurationError: The URL names no store that this release has.
-    """
-    if store is None:
-        store = os.environ.get(STORE_URL) or "memory://"
-    if not isinstance(store, str):
-        return store
-    scheme = urlsplit(store).scheme.partition("+")[0]
-    if store in {"memory://", "memory:"}:
-        return MemoryStore()
-    if scheme == "memory":
-        raise ConfigurationError("the memory store's URL is memory:// and nothing else")
-    if scheme in _COMING:
-        raise ConfigurationError(
-            f"{scheme}:// stores are not in this release; it supports memory:// and objects that implement "
-            "asyncendpoints.stores.base.Store"
-        )
-    raise ConfigurationError(
-        f"the store must be a URL such as memory://, or an object that implements "
-        f"asyncendpoints.stores.base.Store; {scheme or 'a text without a scheme'!r} names none"
-    )
 
 
 class AsyncEndpoints:
@@ -271,7 +235,7 @@ class AsyncEndpoints:
             payload: What the handler works on; it is checked and written as JSON.
             idempotency_key: A repeated submission with this key, and the same payload, is the same job.
             delay: Seconds to wait before the first attempt.
-            priority: −100 to 100, higher first; None is the policy's.
+            priority: -100 to 100, higher first; None is the policy's.
             queue: Where it waits; None is the policy's.
             owner: Whose job it is, where the application names owners.
             path_params: For handlers behind a route: its path parameters.

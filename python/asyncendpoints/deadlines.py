@@ -31,7 +31,7 @@ class Deadlines:
         on_due: Called with a run whose time has come and the present; it moves the run's `next_check`.
     """
 
-    def __init__(self, clock: Clock, runs: Mapping[object, Run], on_due: Callable[[Run, float], None]) -> None:
+    def __init__(self, clock: Clock, runs: Mapping[tuple[str, int], Run], on_due: Callable[[Run, float], None]) -> None:
         self._clock = clock
         self._runs = runs
         self._on_due = on_due

@@ -119,9 +119,7 @@ class Effects:
     async def _record(self, key: str, nonce: str, value: bytes | None) -> None:
         claim = self._claim
         recorded = await _answered(
-            lambda: self._store.record(
-                claim.job_id, claim.fence, key, nonce, value, now=self._clock.store_now()
-            )
+            lambda: self._store.record(claim.job_id, claim.fence, key, nonce, value, now=self._clock.store_now())
         )
         if not recorded:
             raise StaleLease(f"job {claim.job_id} is no longer this run's; the end of {key!r} was not recorded")

@@ -146,9 +146,7 @@ class Engine:
             self._worker = Worker(self.store, self.registry, self.settings, self.clock)
         self._signals = ShutdownSignals(self._signaled)
         traits = self.store.traits
-        _log.info(
-            "started with the %s store (%s) and %s", traits.name, traits.durability, self._describe_worker()
-        )
+        _log.info("started with the %s store (%s) and %s", traits.name, traits.durability, self._describe_worker())
 
     def _describe_worker(self) -> str:
         return "no worker" if self._worker is None else f"a worker for {self.settings.concurrency} jobs at once"
@@ -230,9 +228,7 @@ class Engine:
         if self._started:
             raise ConfigurationError("settings can only be changed before the start")
         changes = {"worker": worker, "concurrency": concurrency, "queues": queues}
-        self.settings = replace(
-            self.settings, **{name: value for name, value in changes.items() if value is not None}
-        )
+        self.settings = replace(self.settings, **{name: value for name, value in changes.items() if value is not None})
 
     # Questions.
 
@@ -298,12 +294,14 @@ class Engine:
         self._check_alive()
         if self._draining or timeout <= 0:
             return await self.get(job_id)
-        waiting = asyncio.get_running_loop().create_task(
-            self.store.wait(job_id, version=version, timeout=timeout)
-        )
+        waiting = asyncio.get_running_loop().create_task(self.store.wait(job_id, version=version, timeout=timeout))
         self._waits.add(waiting)
+
+        def give_up() -> None:
+            waiting.cancel()
+
         # The store counts the machine's seconds; a virtual clock's pass when the test says so.
-        timer = self.clock.call_later(timeout, waiting.cancel)
+        timer = self.clock.call_later(timeout, give_up)
         try:
             await asyncio.wait({waiting})
         finally:

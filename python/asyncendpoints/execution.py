@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Claim
     from asyncendpoints.clock import Clock
-    from asyncendpoints.registry import Handler
+    from asyncendpoints.registry import ArgumentSource, Handler
     from asyncendpoints.request import StoredRequest
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
@@ -45,7 +45,7 @@ class Stop(Enum):
     RELEASE = "release"
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """A stored part of the job cannot be read; its cause says why."""
 
 
@@ -120,6 +120,11 @@ class Run:
         """Whether the handler was asked to end."""
         return self.stop is not None
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the handler was told to end because of its timeout: nothing that it does afterwards counts."""
+        return self.stop is Stop.TIMEOUT
+
     def ask_to_stop(self, why: Stop) -> None:
         """Cancel an asynchronous handler, or raise the flag that a plain function may look at."""
         self.stop = why
@@ -133,8 +138,7 @@ class Run:
 
     def progress_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
         """Do the same from a handler's thread."""
-        assert self.progress_writer is not None
-        self.progress_writer.report_from_thread(encode_progress(percent, message, data))
+        self._writer().report_from_thread(encode_progress(percent, message, data))
 
     async def once(
         self,
@@ -154,8 +158,7 @@ class Run:
         release_on: tuple[type[BaseException], ...],
     ) -> Any:
         """Do the same from a handler's thread."""
-        assert self._effects is not None
-        return self._effects.once_from_thread(key, function, on_uncertain, release_on)
+        return self._effect_runner().once_from_thread(key, function, on_uncertain, release_on)
 
     def serve_thread(self) -> None:
         """Make what a handler's thread may ask for, while still on the event loop."""
@@ -184,19 +187,21 @@ async def execute(run: Run) -> Outcome:
         if run.stop is not None:
             raise asyncio.CancelledError
         if handler.arguments is not None:
-            value = await _call_with_arguments(run, handler, context)
+            value = await _call_with_arguments(run, handler, handler.arguments, context)
         elif handler.is_async:
             value = await handler.function(*_positional(run, handler, context))
         else:
             value = await _call_in_thread(run, partial(handler.function, *_positional(run, handler, context)))
         outcome = NOTHING if value is None else _returned(run, handler, value)
-        if run.progress_writer is not None:
-            await run.progress_writer.flush()
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: one handler's end is not the worker's
-        return await _ended(run, error)
-    if run.stop is Stop.TIMEOUT:
-        return timed_out(run.claim.timeout_ms)
-    return outcome
+        outcome = _failed(run, error)
+        if isinstance(error, GeneratorExit):
+            # A coroutine that is being closed cannot wait for anything.
+            return outcome
+    if run.progress_writer is not None:
+        with suppress(asyncio.CancelledError):  # a run that has ended cannot be cancelled any more
+            await run.progress_writer.flush()
+    return timed_out(run.claim.timeout_ms) if run.is_late else outcome
 
 
 def _positional(run: Run, handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:
@@ -209,11 +214,10 @@ def _positional(run: Run, handler: Handler, context: JobContext[Any]) -> tuple[A
     return (context,)
 
 
-async def _call_with_arguments(run: Run, handler: Handler, context: JobContext[Any]) -> Any:
-    assert handler.arguments is not None
+async def _call_with_arguments(run: Run, handler: Handler, arguments: ArgumentSource, context: JobContext[Any]) -> Any:
     request = _read_request(context)
     async with AsyncExitStack() as stack:
-        positional, named = await handler.arguments.resolve(context, request, run.claim.payload, stack)
+        positional, named = await arguments.resolve(context, request, run.claim.payload, stack)
         if handler.is_async:
             return await handler.function(*positional, **named)
         return await _call_in_thread(run, partial(handler.function, *positional, **named))
@@ -223,7 +227,7 @@ def _read_request(context: JobContext[Any]) -> StoredRequest:
     try:
         return context.request
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _Unreadable("request") from error
+        raise _UnreadableError("request") from error
 
 
 async def _call_in_thread(run: Run, function: Callable[[], Any]) -> Any:
@@ -277,7 +281,7 @@ def _returned(run: Run, handler: Handler, value: Any) -> Outcome:
 def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
     body = result.body
     media_type = result.media_type
-    if isinstance(body, (bytes, bytearray, memoryview)):
+    if isinstance(body, (bytes, bytearray)):
         encoded: bytes | None = bytes(body)
         media_type = media_type or "application/octet-stream"
     elif isinstance(body, str):
@@ -294,24 +298,13 @@ def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
     return encoded, encode_meta(ResultMeta(result.status_code, media_type, headers))
 
 
-async def _ended(run: Run, error: BaseException) -> Outcome:
-    outcome = _failed(run, error)
-    # A coroutine that is being closed cannot wait for anything.
-    if run.progress_writer is not None and not isinstance(error, GeneratorExit):
-        with suppress(asyncio.CancelledError):  # another cancel, of a run that has ended already
-            await run.progress_writer.flush()
-    return outcome
-
-
 def _failed(run: Run, error: BaseException) -> Outcome:
-    if run.stop is Stop.TIMEOUT:
-        return timed_out(run.claim.timeout_ms)
     if run.stop is Stop.RELEASE:
         # Whatever a handler raises while it is being stopped, the run is given back, not charged.
         return RELEASED
     if run.stop is Stop.CANCEL and isinstance(error, asyncio.CancelledError):
         return STOPPED
-    if isinstance(error, _Unreadable):
+    if isinstance(error, _UnreadableError):
         return unreadable(str(error), error.__cause__ or error)
     settings = run.services.settings
     if not isinstance(error, AsyncEndpointsError):

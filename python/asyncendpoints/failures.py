@@ -74,7 +74,7 @@ def timed_out(timeout_ms: int) -> Outcome:
 
 
 def handler_unknown(name: str) -> Outcome:
-    """Return the outcome of a job whose handler this process does not have; another attempt would not find it either."""
+    """Return the outcome of a job whose handler this process does not have, and would not have next time."""
     detail = f"no handler named {name!r} is registered"
     return Outcome("raised_final", error=fit(_problem(HANDLER_UNKNOWN, detail)), reason=detail)
 

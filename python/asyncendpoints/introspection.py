@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import typing
 from dataclasses import dataclass
 from functools import partial
@@ -88,7 +87,7 @@ def _called(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _names_around(function: Callable[..., Any]) -> dict[str, Any]:
     names: dict[str, Any] = {}
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (as pydantic and dataclasses do)
+    frame: FrameType | None = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("asyncendpoints"):
         frame = frame.f_back
     if frame is not None:

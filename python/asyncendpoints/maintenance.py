@@ -96,7 +96,7 @@ def _lost(run: Expired) -> Settlement:
         fence=run.fence,
         verdict=_verdict(run, cancel_requested=False),
         verdict_if_canceled=_verdict(run, cancel_requested=True),
-        nonce=random.getrandbits(63),  # noqa: S311 (told apart, not kept secret)
+        nonce=random.getrandbits(63),
         only_expired=True,
         error=worker_lost(),
     )

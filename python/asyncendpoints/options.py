@@ -28,7 +28,7 @@ class PolicyOptions(TypedDict, total=False):
 class SettingOptions(TypedDict, total=False):
     """The settings of an application; `Settings` says what each means."""
 
-    owner: Callable[[Any], str | None | Awaitable[str | None]] | None
+    owner: Callable[[Any], str | Awaitable[str | None] | None] | None
     namespace: str
     jobs_path: str
     status_path: str

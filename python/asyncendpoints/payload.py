@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import typing
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
@@ -45,13 +46,14 @@ def has_model(annotation: Any, _seen: frozenset[Any] = frozenset()) -> bool:
         return True
     parts: list[Any] = [*typing.get_args(annotation)]
     if isinstance(annotation, type) and annotation not in _seen:
-        _seen |= {annotation}
-        if is_dataclass(annotation) or typing.is_typeddict(annotation):
-            parts += _field_types(annotation)
+        kind = cast("type[Any]", annotation)
+        _seen |= {kind}
+        if is_dataclass(kind) or typing.is_typeddict(kind):
+            parts += _field_types(kind)
     return any(has_model(part, _seen) for part in parts)
 
 
-def _field_types(annotation: type) -> list[Any]:
+def _field_types(annotation: type[Any]) -> list[Any]:
     try:
         return [*typing.get_type_hints(annotation).values()]
     except (NameError, TypeError):
@@ -69,16 +71,43 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         raise ConfigurationError(f"{annotation!r} cannot be read from JSON: {error}") from error
 
 
-def _has_custom(info: Any) -> bool:
+def _read_model(adapter: TypeAdapter[Any], body: bytes) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        raise ValidationFailed(from_pydantic(error)) from error
+
+
+def _write_model(adapter: TypeAdapter[Any], value: Any) -> bytes:
+    return adapter.dump_json(adapter.validate_python(value, from_attributes=True), by_alias=True)
+
+
+def _make_decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
+    try:
+        if not _has_custom(msgspec.inspect.type_info(annotation)):
+            return msgspec.json.Decoder(annotation)
+        reason = "it is neither plain data, a dataclass, a TypedDict, a msgspec Struct nor a pydantic model"
+    except (TypeError, NameError) as error:
+        reason = str(error)
+    raise ConfigurationError(f"a payload of {annotation!r} cannot be read from JSON: {reason}")
+
+
+def _has_custom(info: Any, seen: set[type] | None = None) -> bool:
+    seen = set() if seen is None else seen
     if isinstance(info, msgspec.inspect.CustomType):
         return True
     if isinstance(info, (list, tuple)):
-        return any(_has_custom(part) for part in cast("list[Any]", info))
-    if isinstance(info, msgspec.inspect.Type) and not isinstance(
-        info, (msgspec.inspect.StructType, msgspec.inspect.DataclassType, msgspec.inspect.TypedDictType)
-    ):
-        return any(_has_custom(getattr(info, name)) for name in info.__struct_fields__)
-    return False
+        return any(_has_custom(part, seen) for part in cast("list[Any]", info))
+    if not isinstance(info, (msgspec.inspect.Type, msgspec.inspect.Field)):
+        return False
+    kind = getattr(info, "cls", None)
+    if isinstance(kind, type):
+        if kind in seen:
+            return False
+        seen.add(kind)
+    return any(_has_custom(getattr(info, name), seen) for name in info.__struct_fields__)
 
 
 class PayloadType(Generic[T]):
@@ -95,24 +124,13 @@ class PayloadType(Generic[T]):
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
-        self._adapter: TypeAdapter[Any] | None = None
-        self._decoder: msgspec.json.Decoder[Any] | None = None
-        if annotation in _ANYTHING:
-            self._decoder = msgspec.json.Decoder()
-        elif has_model(annotation):
-            self._adapter = _adapter(annotation)
-        else:
-            self._decoder = self._make_decoder(annotation)
+        self._adapter = _adapter(annotation) if has_model(annotation) else None
+        self._decoder: msgspec.json.Decoder[Any] = (
+            msgspec.json.Decoder()
+            if self._adapter is not None or annotation in _ANYTHING
+            else _make_decoder(annotation)
+        )
         self._takes_none = self._reads_null()
-
-    def _make_decoder(self, annotation: Any) -> msgspec.json.Decoder[Any]:
-        try:
-            if not _has_custom(msgspec.inspect.type_info(annotation)):
-                return msgspec.json.Decoder(annotation)
-            reason = "it is neither plain data, a dataclass, a TypedDict, a msgspec Struct nor a pydantic model"
-        except (TypeError, NameError) as error:
-            reason = str(error)
-        raise ConfigurationError(f"a payload of {annotation!r} cannot be read from JSON: {reason}")
 
     def decode(self, body: bytes | None) -> T:
         """Return the payload; no body is None where the annotation takes it.
@@ -126,22 +144,11 @@ class PayloadType(Generic[T]):
                 raise ValidationFailed(_MISSING)
             return cast("T", None)
         try:
-            if self._decoder is not None:
-                return self._decoder.decode(body)
-            return self._decode_model(body)
+            return self._decoder.decode(body) if self._adapter is None else _read_model(self._adapter, body)
         except msgspec.ValidationError as error:
             raise ValidationFailed(from_msgspec(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedPayload(str(error)) from error
-
-    def _decode_model(self, body: bytes) -> T:
-        from pydantic import ValidationError
-
-        assert self._adapter is not None
-        try:
-            return self._adapter.validate_json(body)
-        except ValidationError as error:
-            raise ValidationFailed(from_pydantic(error)) from error
 
     def _reads_null(self) -> bool:
         try:
@@ -192,7 +199,9 @@ class ResultType:
     def __init__(self, annotation: Any = Any) -> None:
         self.annotation = annotation
         self._adapter = _adapter(annotation) if has_model(annotation) else None
-        self._encode: Callable[[Any], bytes] = _encode if self._adapter is None else self._encode_model
+        self._encode: Callable[[Any], bytes] = (
+            _encode if self._adapter is None else partial(_write_model, self._adapter)
+        )
 
     def encode(self, value: Any) -> bytes | None:
         """Return the result's JSON, or None for None.
@@ -206,10 +215,6 @@ class ResultType:
             return self._encode(value)
         except Exception as error:  # user code runs here: properties, hooks and serializers may raise anything
             raise ResultNotSerializable(f"{type(error).__name__}: {error}") from error
-
-    def _encode_model(self, value: Any) -> bytes:
-        assert self._adapter is not None
-        return self._adapter.dump_json(self._adapter.validate_python(value, from_attributes=True), by_alias=True)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the result; empty where nothing is known of it."""

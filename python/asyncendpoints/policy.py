@@ -28,7 +28,7 @@ def milliseconds(seconds: float, name: str, *, minimum: float = 0.0) -> int:
     Raises:
         ConfigurationError: The duration is not a number from `minimum` to ten years.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not minimum <= seconds <= LONGEST:
+    if type(seconds) not in (int, float) or not minimum <= seconds <= LONGEST:
         raise ConfigurationError(f"{name} must be a number of seconds from {minimum:g} to {LONGEST:g}, not {seconds!r}")
     return round(seconds * 1000)
 
@@ -48,7 +48,7 @@ def checked_priority(priority: int) -> int:
     """Return the priority.
 
     Raises:
-        ConfigurationError: It is not a whole number from −100 to 100.
+        ConfigurationError: It is not a whole number from -100 to 100.
     """
     if isinstance(priority, bool) or not -100 <= priority <= 100:
         raise ConfigurationError(f"priority must be from -100 to 100, not {priority!r}")
@@ -151,7 +151,7 @@ class Policy:
 
     Args:
         queue: Where its jobs wait.
-        priority: −100 to 100, higher first.
+        priority: -100 to 100, higher first.
         retry: How often and how soon it is tried again.
         timeout: Seconds that one attempt may take.
         retention: How long payload and result are kept.
@@ -187,7 +187,7 @@ def make_policy(
     queue: str = "default",
     priority: int = 0,
     retry: Retry | None = None,
-    timeout: float = 3600.0,  # noqa: ASYNC109 (a setting)
+    timeout: float = 3600.0,
     retention: float | Retention | None = None,
     **rest: Any,
 ) -> Policy:

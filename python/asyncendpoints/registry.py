@@ -106,9 +106,7 @@ class Handler:
         signature: Signature | None = None,
     ) -> None:
         if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-            raise ConfigurationError(
-                f"a handler's name must be 1 to {LONGEST_NAME} printable characters, not {name!r}"
-            )
+            raise ConfigurationError(f"a handler's name must be 1 to {LONGEST_NAME} printable characters, not {name!r}")
         if signature is None:
             signature = read_signature(function, any_parameters=arguments is not None)
         self.name = name

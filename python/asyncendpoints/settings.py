@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    OwnerOf: TypeAlias = Callable[[Request], "str | None | Awaitable[str | None]"]
+    OwnerOf: TypeAlias = Callable[[Request], "str | Awaitable[str | None] | None"]
 
 MEBIBYTE: Final = 1_048_576
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -65,7 +65,7 @@ class Worker:
         self._services = Services(store, clock, settings, self._threads)
         self._settler = Settler(store, clock, self._settled)
         self._deadlines = Deadlines(clock, self._runs, self._due)
-        self._nonces = count(random.getrandbits(48))  # noqa: S311 (told apart, not kept secret)
+        self._nonces = count(random.getrandbits(48))
         self._claim_ids = count(1)
         self._lost_claims: list[str] = []
         self._bell = asyncio.Event()
@@ -213,8 +213,7 @@ class Worker:
         runs, keeper, create_task, find = self._runs, self._keeper, self._loop.create_task, self._registry.find
         for claim in claims:
             timeout_ms = claim.timeout_ms
-            if timeout_ms < shortest:
-                shortest = timeout_ms
+            shortest = min(shortest, timeout_ms)
             job_id, fence = key = (claim.job_id, claim.fence)
             runs[key] = run = Run(claim, key, find(claim.handler), now + timeout_ms / 1000, self._services)
             keeper.hold(job_id, fence, timeout_ms)
@@ -246,15 +245,13 @@ class Worker:
         event, result, result_meta, error, _ = outcome
         nonce = next(self._nonces)
         if event == "returned":
-            settlement = Settlement.of(
-                run.claim, event, nonce=nonce, result=result, result_meta=result_meta
-            )
+            settlement = Settlement.of(run.claim, event, nonce=nonce, result=result, result_meta=result_meta)
         else:
             settlement = Settlement.of(
                 run.claim,
                 event,
                 backoff=None if run.handler is None else run.handler.backoff,
-                seed=random.getrandbits(63),  # noqa: S311 (jitter)
+                seed=random.getrandbits(63),
                 nonce=nonce,
                 error=error,
             )
