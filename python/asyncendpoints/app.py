@@ -8,10 +8,9 @@ from asyncendpoints.engine import Engine
 from asyncendpoints.errors import PayloadTooLarge
 from asyncendpoints.policy import make_policy
 from asyncendpoints.registry import Handler, Registry
-from asyncendpoints.request import encode_request
 from asyncendpoints.settings import make_settings
 from asyncendpoints.store_urls import open_store
-from asyncendpoints.submission import fingerprint_of, new_job
+from asyncendpoints.submission import new_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -275,7 +274,7 @@ class AsyncEndpoints:
             priority=priority,
             delay=delay,
             key=idempotency_key,
-            fingerprint=None if request is None else fingerprint_of(b"", encode_request(request), body or b""),
+            fingerprint=None,
             owner=owner,
             now=now,
         )

@@ -137,8 +137,9 @@ def new_job(
     given: dict[str, Any] = {}
     if payload is not None:
         given["payload"] = payload
+    stored: bytes | None = None
     if request is not None:
-        given["request"] = encode_request(request)
+        given["request"] = stored = encode_request(request)
     if owner is not None:
         given["owner"] = owner
     if key is not None:
@@ -146,7 +147,7 @@ def new_job(
             raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
         given["scope"] = scope_of(handler.name, owner)
         given["key"] = key
-        given["fingerprint"] = fingerprint or fingerprint_of(handler.name.encode(), payload or b"")
+        given["fingerprint"] = fingerprint or fingerprint_of(handler.name.encode(), stored or b"", payload or b"")
     if queue is not None:
         given["queue"] = checked_queue(queue)
     if priority is not None:
