@@ -127,11 +127,11 @@ def test_a_cancel_against_a_failing_settle_is_ordered() -> None:
             ).claims
             barrier = Barrier(2)
 
-            def settle(claim: Claim = claim, barrier: Barrier = barrier) -> object:
+            def settle(claim: Claim = claim, barrier: Barrier = barrier) -> str:
                 barrier.wait(60)
                 return store.settle([Settlement.of(claim, "raised", nonce=1)])[0]
 
-            def cancel(claim: Claim = claim, barrier: Barrier = barrier) -> object:
+            def cancel(claim: Claim = claim, barrier: Barrier = barrier) -> str:
                 barrier.wait(60)
                 return store.cancel(claim.job_id).word
 
