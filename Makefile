@@ -53,7 +53,7 @@ bench: $(BENCH) $(BUILT) ## Measure, beside peers in the same run; results go to
 	$(BIN)/python -m benches
 
 mutation: $(DEV) $(BUILT) ## Remove one fence condition after the other: the suite must notice each
-	$(BIN)/python -m checks.mutation
+	$(BIN)/python -m tests.mutation
 
 wheel: $(WHEEL) ## Build the abi3 manylinux wheel, install it into a fresh environment and run a job with it
 	rm -rf dist

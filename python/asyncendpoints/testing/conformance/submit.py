@@ -222,3 +222,17 @@ async def sub_3_a_claim_whose_answer_was_lost_is_released(on: Subject) -> None:
     same("claimed again", (again.job_id, again.fence, again.attempt), (lost[1].job_id, 2, 1))
     same("a repeat when it runs for somebody else", await on.store.release_claim("lost", now=on.now), 0)
     holds("every job was one of those submitted", {lost[0].job_id, lost[1].job_id, kept.job_id} == set(ids))
+
+
+@rule()
+async def sub_3_releasing_a_claim_leaves_a_job_alone_that_took_a_deleted_ones_place(on: Subject) -> None:
+    """SUB-3: A claim gives back only runs that it began: not those of a job stored after one of its own had gone."""
+    first, second = await on.submit(), await on.submit()
+    claims = (await on.claim(claim_id="old")).claims
+    (gone,) = (claim for claim in claims if claim.job_id == first.job_id)
+    await on.settle(gone)
+    same("the first job's deletion", await on.store.delete(first.job_id), True)
+    newer = await on.start()
+    same("runs of the old claim given back", await on.store.release_claim("old", now=on.now), 1)
+    same("the newer job", (await on.get(newer.job_id)).state, "in_progress")
+    same("the second job", (await on.get(second.job_id)).state, "queued")
