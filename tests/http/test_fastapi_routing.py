@@ -175,6 +175,58 @@ def test_an_endpoint_that_was_never_installed_says_so() -> None:
         problem_of(serving.client.post("/lost"), 503, "not-started")
 
 
+def test_a_method_without_effects_is_no_submission() -> None:
+    """A GET that would store a job is refused as a problem, and stores nothing."""
+    app = FastAPI()
+    jobs = AsyncEndpoints("memory://")
+    jobs.install(app)
+
+    @app.get("/lost")
+    @jobs.endpoint
+    async def lost() -> Any: ...
+
+    with Serving(app) as serving:
+        answer = serving.client.get("/lost")
+    assert answer.status_code == 405
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Allow"] == "DELETE, PATCH, POST, PUT"
+
+
+def test_the_key_is_documented_and_taken_whatever_was_asked_before(app: FastAPI, jobs: AsyncEndpoints) -> None:
+    """FastAPI stops extracting the key after a route's first request; document and submissions stay the same."""
+    router = APIRouter(prefix="/v1")
+
+    async def work(n: int, x_own: Annotated[str, Header()]) -> Any:
+        return [n, x_own]
+
+    endpoint = jobs.endpoint(work)
+    router.post("/work")(endpoint)
+    app.include_router(router)
+    app.post("/work")(endpoint)
+    with Serving(app) as serving:
+        for path in ("/work", "/v1/work"):
+            for key in ("a", "b"):
+                headers = {"Idempotency-Key": key + path, "X-Own": key}
+                submitted = serving.client.post(f"{path}?n=1", headers=headers)
+                assert submitted.json()["requestId"] == key + path
+                assert finished(serving, submitted)["result"] == [1, key]
+        paths = serving.client.get("/openapi.json").json()["paths"]
+    for path in ("/work", "/v1/work"):
+        shown = paths[path]["post"]["parameters"]
+        assert [one["name"] for one in shown] == ["n", "x-own", "Idempotency-Key", "Prefer"]
+
+
+def test_the_context_has_the_body_as_its_annotation_says(app: FastAPI, jobs: AsyncEndpoints) -> None:
+    """A handler may read the body from its typed context too."""
+
+    @app.post("/typed")
+    @jobs.endpoint
+    async def typed(order: Order, job: JobContext[Order]) -> Any:
+        return [order == job.payload, type(job.payload).__name__]
+
+    assert posted(app, "/typed", json={"n": 1}) == [True, "Order"]
+
+
 def test_the_generic_producer_reaches_exposed_handlers() -> None:
     """A production is what the handler's route would take as its body; its errors say where they are."""
     app = FastAPI()

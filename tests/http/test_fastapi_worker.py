@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from pydantic import BaseModel
 
 from asyncendpoints import AsyncEndpoints, Fixed, JobContext, JobDepends, Retry
-from tests.http.serving import Serving
+from tests.http.serving import Serving, eventually
 from tests.support.fastapi_jobs import finished
 
 events: list[Any] = []
@@ -106,7 +107,7 @@ Session = Annotated[str, JobDepends(session)]
 
 
 @pytest.fixture
-def app() -> FastAPI:
+def app() -> FastAPI:  # noqa: C901 (one route for each test)
     """Make the application."""
     events.clear()
     app = FastAPI(title="Worker")
@@ -156,6 +157,17 @@ def app() -> FastAPI:
         c: Annotated[int, JobDepends(Adder(30).__call__)],
     ) -> Any:
         return [a, b, c]
+
+    @app.post("/endless")
+    @jobs.endpoint(timeout=0.2, retry=Retry(max_attempts=1))
+    async def endless(a: Session) -> Any:
+        await asyncio.Event().wait()
+
+    @app.post("/canceled")
+    @once
+    async def canceled(a: Session, job: JobContext) -> Any:
+        await job.progress(1)
+        await asyncio.Event().wait()
 
     @app.post("/refused")
     @jobs.endpoint(name="refused")
@@ -245,6 +257,23 @@ def test_a_server_error_of_a_dependency_is_retried(app: FastAPI) -> None:
     job = run(app, "/falters")
     assert job["result"] == ["second", "session-2"]
     assert job["attempt"] == 2
+
+
+def test_clean_up_runs_when_the_handler_is_past_its_timeout(app: FastAPI) -> None:
+    """The generator sees the cancellation, and is closed."""
+    job = run(app, "/endless")
+    assert job["attempts"][0]["outcome"] == "timeout"
+    assert events == [("open", 1), "CancelledError", "close"]
+
+
+def test_clean_up_runs_when_the_job_is_canceled(app: FastAPI) -> None:
+    """A client's cancel ends the handler, and closes what was opened for it."""
+    with Serving(app) as serving:
+        submitted = serving.client.post("/canceled")
+        eventually(lambda: events == [("open", 1)])
+        assert serving.client.post(submitted.json()["cancelUrl"]).status_code == 202
+        assert finished(serving, submitted)["status"] == "canceled"
+    assert events == [("open", 1), "CancelledError", "close"]
 
 
 def test_overrides_replace_dependencies_of_the_worker(app: FastAPI) -> None:

@@ -195,9 +195,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "parameter", "remedy"), REFUSED, ids=lambda one: getattr(one, "__name__", None)
-)
+@pytest.mark.parametrize(("function", "parameter", "remedy"), REFUSED, ids=lambda one: getattr(one, "__name__", None))
 def test_a_parameter_that_cannot_work_is_refused_by_name(function: Any, parameter: str, remedy: str) -> None:
     """The message names the function, the parameter, and what to do instead."""
     engine = make_engine()

@@ -5,6 +5,7 @@ The decorator stands below the route's, so path, query, body, dependencies and O
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncendpoints.errors import ConfigurationError
@@ -15,6 +16,7 @@ from asyncendpoints.http.fastapi.openapi import describe
 from asyncendpoints.http.fastapi.refusals import refuse_worker_dependencies
 from asyncendpoints.http.fastapi.signature import analyse
 from asyncendpoints.http.fastapi.wrapper import FastAPIEndpoint, default_name, wrap
+from asyncendpoints.introspection import read_signature
 from asyncendpoints.registry import Handler
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def make_endpoint(
     signature = analyse(function, policy)
     arguments = FastAPIArguments(signature, application)
     refuse_worker_dependencies(function, arguments, policy)
-    handler = Handler(name, function, policy, arguments=arguments, endpoint=True)
+    read = replace(read_signature(function, any_parameters=True), payload=signature.payload)
+    handler = Handler(name, function, policy, arguments=arguments, endpoint=True, signature=read)
     engine.registry.add(handler)
     return wrap(FastAPIEndpoint(handler, engine), signature)

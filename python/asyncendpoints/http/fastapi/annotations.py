@@ -97,6 +97,15 @@ def is_job_context(annotation: Any) -> bool:
     return bare is JobContext or get_origin(bare) is JobContext
 
 
+def payload_of(annotation: Any) -> Any:
+    """Return what the annotation of a job's context says of its payload."""
+    bare, _ = apart(annotation)
+    arguments = get_args(bare)
+    if get_origin(bare) in (Union, types.UnionType):
+        return next(payload_of(argument) for argument in arguments if is_job_context(argument))
+    return arguments[0] if arguments and not isinstance(arguments[0], TypeVar) else Any
+
+
 def parts(annotation: Any) -> Iterator[tuple[Any, Any]]:
     """Yield every type within the annotation, with the pydantic field that it was found in, if any.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from asyncendpoints.request import StoredRequest
 
 
+_KEPT: Final = 256
+"""How many extractors a handler keeps, one for each route that it stands behind."""
+
+
 class FastAPIArguments:
     """How a FastAPI handler gets its parameters in the worker (an `ArgumentSource`).
 
@@ -39,6 +43,7 @@ class FastAPIArguments:
         self._application = application
         self.dependencies = WorkerDependencies(lambda: getattr(application(), "dependency_overrides", {}))
         self._extractors: dict[tuple[str, bool | None], Extractor] = {}
+        self._checkers: dict[str, Extractor] = {}
         self._declared = signature.visible([self._worker_parameter(name) for name in signature.worker])
         self._positional = [one.name for one in signature.order if one.kind is inspect.Parameter.POSITIONAL_ONLY]
 
@@ -67,7 +72,7 @@ class FastAPIArguments:
             try:
                 values = await extractor.extract(scope, payload or b"", stack)
             except RequestValidationError as error:
-                raise ValidationFailed(error.errors()) from error
+                raise _refused(error) from error
         for name, stored in signature.values.items():
             body = request.values.get(name)
             values[name] = self._default(name) if body is None else stored.decode(body)
@@ -112,13 +117,13 @@ class FastAPIArguments:
         stored = {name: self.signature.values[name].encode(value) for name, value in given.items()}
         embed: bool | None = None
         if self.signature.requested:
-            extractor = Extractor(request.route, self.signature.visible())
-            embed = extractor.embed
+            checker = self._checker(request.route)
+            embed = checker.embed
             async with AsyncExitStack() as stack:
                 try:
-                    await extractor.extract(self._scope(request), body or b"", stack)
+                    await checker.extract(self._scope(request), body or b"", stack)
                 except RequestValidationError as error:
-                    raise ValidationFailed(error.errors()) from error
+                    raise _refused(error) from error
                 except HTTPException as error:
                     raise ValidationFailed([{"loc": ["body"], "msg": str(error.detail), "type": "body"}]) from error
         return msgspec.structs.replace(request, values=stored, embed=embed), body
@@ -127,6 +132,7 @@ class FastAPIArguments:
         key = (request.route, request.embed)
         extractor = self._extractors.get(key)
         if extractor is None:
+            _make_room(self._extractors)
             extractor = self._extractors[key] = Extractor(
                 request.route,
                 self._declared,
@@ -135,6 +141,14 @@ class FastAPIArguments:
                 overrides=self.dependencies,
             )
         return extractor
+
+    def _checker(self, route: str) -> Extractor:
+        """Return what reads a script's request as the real route would: without what the worker resolves."""
+        checker = self._checkers.get(route)
+        if checker is None:
+            _make_room(self._checkers)
+            checker = self._checkers[route] = Extractor(route, self.signature.visible())
+        return checker
 
     def _scope(self, request: StoredRequest) -> dict[str, Any]:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
@@ -168,6 +182,19 @@ class FastAPIArguments:
             if parameter.name == name and _has_plain_default(parameter):
                 return parameter.default
         raise ValidationFailed([missing_value(name)])
+
+
+def _make_room(extractors: dict[Any, Extractor]) -> None:
+    """Bound what scripts can make of their own routes; an application's routes are fewer."""
+    if len(extractors) >= _KEPT:
+        extractors.clear()
+
+
+def _refused(error: RequestValidationError) -> ValidationFailed:
+    """Return what FastAPI found, without the input: it may hold what should stand in no log and no job."""
+    return ValidationFailed(
+        [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+    )
 
 
 def missing_value(name: str) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Path, Request
 from fastapi.params import Depends
+from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Match
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.http.fastapi.openapi import ROUTE_MARKER, describe
@@ -14,11 +16,25 @@ from asyncendpoints.http.fastapi.openapi import ROUTE_MARKER, describe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from starlette.types import Scope
+
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.routes import JobRoute
 
 TAG = "jobs"
 """The tag of the job routes."""
+
+
+class JobAPIRoute(APIRoute):
+    """A job route, which passes over a request for something else at a glance: all requests pass by it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self._beginning = path.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether the route is the request's."""
+        return super().matches(scope) if self._beginning in scope["path"] else (Match.NONE, {})
 
 
 def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dependencies: Sequence[Any]) -> None:
@@ -40,7 +56,7 @@ def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dep
         endpoint = _endpoint(route)
         guards = list(dependencies) if route.guarded else []
         for method in route.methods:
-            app.add_api_route(
+            app.router.add_api_route(
                 route.path,
                 endpoint,
                 methods=[method],
@@ -52,6 +68,7 @@ def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dep
                 include_in_schema=method != "HEAD",
                 response_class=Response,
                 openapi_extra={ROUTE_MARKER: route.name},
+                route_class_override=JobAPIRoute,
             )
     _wrap_openapi(app, engine)
 

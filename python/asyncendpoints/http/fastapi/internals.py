@@ -33,6 +33,9 @@ FORM_LIMITS: Final = {"max_files": float("inf"), "max_fields": float("inf"), "ma
 """A stored body was parsed once within the limits of its route; its second parsing has none."""
 
 
+_TRIMMED: Final = "asyncendpoints_trimmed"
+
+
 def analyse_parameter(name: str, annotation: Any, default: Any) -> ParamDetails:
     """Return what FastAPI takes this parameter of a path operation or dependency for.
 
@@ -69,6 +72,20 @@ def route_template(route: Any) -> str:
 def embeds_body(route: Any) -> bool:
     """Return whether the body parameters of an effective route are members of the body."""
     return getattr(route, "_embed_body_fields", False)
+
+
+def extract_no_more(route: Any, prefix: str) -> None:
+    """Keep the headers whose parameters begin with the prefix in the route's document, and out of its extraction.
+
+    The library reads the idempotency key itself; extracting it too would be a tenth of FastAPI's time for a small
+    request. The route's handler holds the dependant that it was made with, while a document asks the route for it.
+    """
+    if getattr(route, _TRIMMED, False):
+        return
+    extracted: Dependant = route.dependant
+    route.dependant = copy.copy(extracted)
+    extracted.header_params = [one for one in extracted.header_params if not one.name.startswith(prefix)]
+    setattr(route, _TRIMMED, True)
 
 
 def body_kind_of(route: Any) -> BodyKind:

@@ -33,8 +33,11 @@ def script_request(
     if body is not None and not any(name.lower() == "content-type" for name in headers or {}):
         headers = {**(headers or {}), "content-type": "application/json"}
     try:
-        return scripted_request(path_params, query, headers), body
-    except TypeError as error:
+        request = scripted_request(path_params, query, headers)
+        for name, value in request.headers:
+            (name + value).encode("latin-1")
+        return request, body
+    except (TypeError, UnicodeEncodeError) as error:
         raise ValidationFailed([{"loc": ["request"], "msg": str(error), "type": "not_serializable"}]) from error
 
 

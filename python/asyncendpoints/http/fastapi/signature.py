@@ -12,7 +12,7 @@ from fastapi.exceptions import FastAPIError
 from asyncendpoints.context import JobDepends
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.http.fastapi import internals, refusals
-from asyncendpoints.http.fastapi.annotations import describe, is_job_context, resolved_signature, underlying
+from asyncendpoints.http.fastapi.annotations import describe, is_job_context, payload_of, resolved_signature, underlying
 from asyncendpoints.http.fastapi.values import StoredValue
 from asyncendpoints.http.fastapi.worker import marked
 
@@ -48,6 +48,8 @@ class HandlerSignature:
     worker: dict[str, JobDepends] = field(default_factory=dict[str, JobDepends])
     """Dependencies that the worker resolves."""
     returns: Any = inspect.Signature.empty
+    payload: Any = Any
+    """What the context's annotation says of its payload."""
 
     def visible(self, extra: Sequence[inspect.Parameter] = ()) -> inspect.Signature:
         """Return the signature of what FastAPI extracts at request time, with further parameters."""
@@ -75,7 +77,7 @@ def injected(name: str, headers: Sequence[str], *, required: bool) -> list[inspe
     for number, header in enumerate(headers):
         extra = {MARKER: name, REQUIRED_MARKER: required} if number == 0 else None
         key = Header(None, alias=header, description=_KEY, json_schema_extra=extra)  # pyright: ignore[reportArgumentType]
-        parameters.append(inspect.Parameter(f"{KEY}_{number}", kind, default=key, annotation=str | None))
+        parameters.append(inspect.Parameter(f"{KEY}_{number}", kind, default=key, annotation=str))
     return parameters
 
 
@@ -111,6 +113,7 @@ def _sort(analysed: HandlerSignature, parameter: inspect.Parameter, policy: Poli
         if analysed.context is not None:
             raise ConfigurationError(f"is a second JobContext beside {analysed.context!r}; take one")
         analysed.context = parameter.name
+        analysed.payload = payload_of(parameter.annotation)
         return
     marker = marked(parameter)
     if marker is not None:

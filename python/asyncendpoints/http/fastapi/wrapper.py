@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,8 +12,16 @@ from starlette.responses import Response
 from asyncendpoints.http.accept import accept
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, BodyKind, HttpEndpoint
-from asyncendpoints.http.fastapi.internals import body_kind_of, effective_route, embeds_body, route_template
-from asyncendpoints.http.fastapi.signature import REQUEST, RESPONSE, injected
+from asyncendpoints.http.fastapi.internals import (
+    body_kind_of,
+    effective_route,
+    embeds_body,
+    extract_no_more,
+    route_template,
+)
+from asyncendpoints.http.fastapi.signature import KEY, REQUEST, RESPONSE, injected
+from asyncendpoints.http.problems import instance, problem_reply
+from asyncendpoints.http.starlette import METHODS
 from asyncendpoints.http.stored import stored_request
 
 if TYPE_CHECKING:
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from asyncendpoints.http.fastapi.signature import HandlerSignature
+
+_log = logging.getLogger("asyncendpoints.http")
 
 
 class FastAPIEndpoint(HttpEndpoint):
@@ -45,6 +56,8 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
 
     async def asynchronous(**arguments: Any) -> Response:
         request: Request = arguments[REQUEST]
+        if request.method not in METHODS:
+            return _not_a_submission(request)
         try:
             body = await captured_body(request, endpoint)
         except Refused as refused:
@@ -53,6 +66,7 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
             return Response()
         scope = request.scope
         route = effective_route(scope)
+        extract_no_more(route, KEY)
         stored = stored_request(
             scope,
             policy,
@@ -81,6 +95,24 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
     }
     vars(asynchronous).update(attributes)
     return asynchronous
+
+
+def _not_a_submission(request: Request) -> Response:
+    """Refuse a method that must not have effects (RFC 9110, 9.2.1): FastAPI alone knows a route's methods."""
+    _log.error(
+        "%s %s was refused: an asynchronous endpoint takes %s; give its route one of these methods",
+        request.method,
+        instance(request.scope),
+        ", ".join(sorted(METHODS)),
+    )
+    members = {
+        "type": "about:blank",
+        "title": "Method Not Allowed",
+        "status": 405,
+        "detail": "This endpoint does not take submissions by this method.",
+        "instance": instance(request.scope),
+    }
+    return problem_reply(405, members, [(b"allow", ", ".join(sorted(METHODS)).encode("ascii"))])
 
 
 def default_name(function: Callable[..., Any]) -> str | None:
