@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.http.health import health_routes
@@ -19,9 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
+    from starlette.types import Scope
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.routes import JobRoute
+
+
+class JobPath(Route):
+    """A job route, which passes over a request for something else at a glance: many requests pass by it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str], name: str) -> None:
+        super().__init__(path, endpoint, methods=methods, name=name)
+        self._beginning = path.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether the route is the request's."""
+        return super().matches(scope) if self._beginning in scope["path"] else (Match.NONE, {})
 
 
 def install(
@@ -77,7 +90,7 @@ def _install_starlette(app: Starlette, routes: Sequence[JobRoute], guards: Seque
             )
     for route in routes:
         endpoint = _guarded(route.endpoint, guards) if guards and route.guarded else route.endpoint
-        app.router.routes.append(Route(route.path, endpoint, methods=[*route.methods], name=route.name))
+        app.router.routes.append(JobPath(route.path, endpoint, methods=[*route.methods], name=route.name))
 
 
 def _guarded(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import FastAPI, Path, Request
 from fastapi.params import Depends
@@ -11,7 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from asyncendpoints.errors import ConfigurationError
-from asyncendpoints.http.fastapi.openapi import ROUTE_MARKER, describe
+from asyncendpoints.http.fastapi.job_routes import ROUTE_MARKER
+from asyncendpoints.http.fastapi.openapi import describe
+from asyncendpoints.settings import make_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.routes import JobRoute
 
-TAG = "jobs"
+TAG: Final = "jobs"
 """The tag of the job routes."""
+
+_USUAL: Final = make_settings().jobs_path
 
 
 class JobAPIRoute(APIRoute):
@@ -52,6 +56,8 @@ def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dep
     for dependency in dependencies:
         if not isinstance(dependency, Depends):
             raise ConfigurationError(f"with FastAPI, dependencies are Depends(...), not {type(dependency).__name__}")
+    # Elsewhere than at their usual place, the routes may stand beside those of other endpoints.
+    short = engine.settings.jobs_path == _USUAL
     for route in routes:
         endpoint = _endpoint(route)
         guards = list(dependencies) if route.guarded else []
@@ -61,7 +67,7 @@ def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dep
                 endpoint,
                 methods=[method],
                 name=route.name,
-                operation_id=route.name,
+                operation_id=route.name if short else None,
                 summary=route.summary,
                 tags=[TAG],
                 dependencies=guards,
