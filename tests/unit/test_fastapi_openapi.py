@@ -248,6 +248,19 @@ def test_the_parameters_of_guards_are_shown_with_their_422() -> None:
     assert "422" in shown["responses"]
 
 
+def test_two_sets_of_endpoints_describe_their_own(app: FastAPI) -> None:
+    """Endpoints of another `AsyncEndpoints` on the same application are described by it, and keep their types."""
+    others = AsyncEndpoints("memory://", jobs_path="/others")
+    others.install(app)
+
+    @app.post("/other")
+    @others.endpoint(name="other")
+    async def other() -> Line: ...
+
+    assert result_type(app, "/other", "post") == {"$ref": "#/components/schemas/Line"}
+    assert result_type(app, "/reports/{number}", "post") == {"$ref": "#/components/schemas/Report"}
+
+
 def test_an_application_without_endpoints_has_nothing_added(jobs: AsyncEndpoints) -> None:
     """A document without markers stays as it is."""
     app = FastAPI()

@@ -34,10 +34,11 @@ from fastapi.security import (
 )
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.requests import HTTPConnection
+from typing_extensions import TypeAliasType
 
 from asyncendpoints.context import JobContext, JobDepends
 from asyncendpoints.errors import ConfigurationError
-from tests.support.fastapi_handlers import endpoint, handler_of, make_engine
+from tests.support.fastapi_handlers import arguments_of, endpoint, handler_of, make_engine
 
 bearer = HTTPBearer()
 oauth2 = OAuth2PasswordBearer(tokenUrl="token")
@@ -206,6 +207,22 @@ def test_a_parameter_that_cannot_work_is_refused_by_name(function: Any, paramete
     assert parameter in message
     assert remedy in message
     assert engine.registry.names == ()
+
+
+Marked = TypeAliasType("Marked", Annotated[Session, JobDepends(give)])
+Secretive = TypeAliasType("Secretive", Annotated[Account, Depends(give)])
+
+
+def test_type_aliases_are_looked_into() -> None:
+    """An alias is what it stands for: a worker's dependency, or a refused one."""
+
+    def fine(session: Marked) -> None: ...
+
+    def wrong(account: Secretive) -> None: ...
+
+    assert list(arguments_of(endpoint(fine)).signature.worker) == ["session"]
+    with pytest.raises(ConfigurationError, match=r"'account' takes a secret \(SecretStr in field 'password'\)"):
+        endpoint(wrong)
 
 
 def generator() -> Iterator[int]:
