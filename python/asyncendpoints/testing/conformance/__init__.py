@@ -32,6 +32,8 @@ from asyncendpoints.testing.conformance import (
 from asyncendpoints.testing.conformance.rule import ConformanceRule, Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asyncendpoints.testing.conformance.subject import StoreFactory
 
 __all__ = ["ConformanceRule", "Finding", "conformance_report", "conformance_rules"]
@@ -58,18 +60,19 @@ def conformance_rules() -> list[ConformanceRule]:
     return [found for file in _FILES for found in vars(file).values() if isinstance(found, ConformanceRule)]
 
 
-async def conformance_report(make: StoreFactory) -> str:
-    """Hold a store to every rule and return one line for each: kept, broken, or not promised.
+async def conformance_report(make: StoreFactory, rules: Sequence[ConformanceRule] | None = None) -> str:
+    """Hold a store to rules and return one line for each: kept, broken, or not promised.
 
     Args:
         make: Returns a store with nothing in it, not opened yet.
+        rules: Which rules; None is all of them.
     """
     lines: list[str] = []
-    for rule in conformance_rules():
+    for rule in conformance_rules() if rules is None else rules:
         try:
             finding = await rule.check(make)
         except AssertionError as broken:
-            lines.append(f"BROKEN  {rule.name}: {broken}")
+            lines.append(f"{'broken':12} {rule.name}: {broken}")
         else:
-            lines.append(f"{'kept' if finding.kept else 'NOT PROMISED':7} {rule.name}")
+            lines.append(f"{'kept' if finding.kept else 'not promised':12} {rule.name}")
     return "\n".join(lines)
