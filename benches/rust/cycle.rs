@@ -57,7 +57,10 @@ impl Caller {
             delay_ms: 0,
             max_attempts: 3,
             timeout_ms: 3_600_000,
-            retention: Retention { completed_ms: 0, failed_ms: 604_800_000 },
+            retention: Retention {
+                completed_ms: 0,
+                failed_ms: 604_800_000,
+            },
             idempotency: None,
             owner: None,
             request: None,
@@ -109,7 +112,11 @@ impl Caller {
         self.enqueue();
         let claims = self.claim();
         self.settle(&claims);
-        assert_eq!(self.store.prune(BATCH, self.now), BATCH, "every job of the batch was run");
+        assert_eq!(
+            self.store.prune(BATCH, self.now),
+            BATCH,
+            "every job of the batch was run"
+        );
     }
 }
 
@@ -118,7 +125,9 @@ fn cycle(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(BATCH as u64));
     for queued in [1_000, 1_000_000] {
         let mut caller = Caller::with_queued(queued);
-        group.bench_function(BenchmarkId::from_parameter(queued), |bencher| bencher.iter(|| caller.cycle()));
+        group.bench_function(BenchmarkId::from_parameter(queued), |bencher| {
+            bencher.iter(|| caller.cycle());
+        });
     }
     group.finish();
 }

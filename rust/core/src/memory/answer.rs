@@ -218,7 +218,7 @@ pub struct CancelNotice {
 pub struct Wakes {
     /// Queues with something new to claim, or due earlier than was told, since a claim from them came back short.
     pub ready_queues: Vec<Arc<str>>,
-    /// Watched jobs whose version changed, or that are gone.
+    /// Watched jobs that are new, whose version changed, or that are gone.
     pub changed: Vec<JobId>,
     /// Running jobs whose cancellation was asked for.
     pub cancels: Vec<CancelNotice>,

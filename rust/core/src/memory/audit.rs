@@ -126,10 +126,14 @@ impl MemoryStore {
             prune,
             record.forgotten_at().filter(|_| record.state.is_terminal()),
         )?;
-        if let Some((time, _)) = self.strips.iter().find(|(_, other)| *other == slot) {
-            same("strip", Some(time), record.expires_at())?;
-            same("stripped with a strip to come", record.stripped, false)?;
-        }
+        let strip = self
+            .strips
+            .iter()
+            .find(|(_, other)| *other == slot)
+            .map(|(time, _)| time);
+        let is_to_strip = record.forgotten_at() > record.expires_at()
+            && !record.life.as_ref().is_some_and(|life| life.stripped);
+        same("strip", strip, record.expires_at().filter(|_| is_to_strip))?;
         same(
             "finished",
             record.expires_at().is_some(),

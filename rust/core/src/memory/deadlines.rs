@@ -1,16 +1,15 @@
 //! Jobs by a time at which something is to be done: leases that end, records that go.
 
-use std::collections::BTreeSet;
-
 use super::slab::Slot;
+use super::sorted::Sorted;
 
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    times: BTreeSet<(u64, Slot)>,
+    times: Sorted<(u64, Slot)>,
 }
 
 impl Deadlines {
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.times.len()
     }
 
@@ -19,20 +18,19 @@ impl Deadlines {
     }
 
     pub(super) fn remove(&mut self, time: u64, slot: Slot) {
-        self.times.remove(&(time, slot));
+        self.times.remove((time, slot));
     }
 
     pub(super) fn first(&self) -> Option<(u64, Slot)> {
-        self.times.first().copied()
+        self.times.first()
     }
 
-    /// Take out the earliest, if its time has come.
-    pub(super) fn pop_due(&mut self, now: u64) -> Option<Slot> {
-        self.times.first().filter(|(time, _)| *time <= now)?;
-        self.times.pop_first().map(|(_, slot)| slot)
+    /// Those whose time has come, earliest first.
+    pub(super) fn until(&self, now: u64) -> impl Iterator<Item = (u64, Slot)> {
+        self.times.iter().take_while(move |(time, _)| *time <= now)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Slot)> {
-        self.times.iter().copied()
+        self.times.iter()
     }
 }

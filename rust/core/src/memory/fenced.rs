@@ -41,7 +41,11 @@ impl MemoryStore {
     /// Runs whose lease has passed, longest ago first, with the facts that decide their rescue.
     #[must_use]
     pub fn expired(&self, limit: usize, now: u64) -> Vec<Expired> {
-        let past = self.leases.iter().take_while(|(until, _)| *until < now);
+        // A lease is past when its end is, not when it is reached.
+        let past = now
+            .checked_sub(1)
+            .into_iter()
+            .flat_map(|before| self.leases.until(before));
         let facts = past.map(|(_, slot)| {
             let record = &self.jobs[slot];
             Expired {

@@ -1,14 +1,13 @@
 //! Jobs in order: by rank where they wait for a worker, by time where they wait for it, by age where they are listed.
 
-use std::collections::BTreeMap;
-
 use super::record::Record;
 use super::slab::Slot;
+use super::sorted::Sorted;
 use crate::ids::JobId;
 
 /// Where a job stands in a lane: a number, then its id.
 ///
-/// The id is kept in halves, which need no padding: an entry has 28 bytes, and with whole ids it would have 48.
+/// The id is kept in halves, which need no padding: with its slot it has 32 bytes, and with a whole id it would have 48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     order: u64,
@@ -66,48 +65,56 @@ const fn rank(priority: i8, ready_at: u64) -> u64 {
     ((steps_below_the_top as u64) << TIME_BITS) | time
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    place: Place,
+    slot: Slot,
+}
+
 /// Jobs in the order of their places.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    jobs: BTreeMap<Place, Slot>,
+    jobs: Sorted<Standing>,
 }
 
 impl Lane {
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.jobs.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.jobs.is_empty()
     }
 
     pub(super) fn insert(&mut self, place: Place, slot: Slot) {
-        self.jobs.insert(place, slot);
+        self.jobs.insert(Standing { place, slot });
     }
 
-    pub(super) fn remove(&mut self, place: Place) {
-        self.jobs.remove(&place);
+    pub(super) fn remove(&mut self, place: Place, slot: Slot) {
+        self.jobs.remove(Standing { place, slot });
     }
 
     pub(super) fn first(&self) -> Option<Place> {
-        self.jobs.first_key_value().map(|(place, _)| *place)
+        self.jobs.first().map(|standing| standing.place)
     }
 
     pub(super) fn pop(&mut self) -> Option<Slot> {
-        self.jobs.pop_first().map(|(_, slot)| slot)
+        self.jobs.pop().map(|standing| standing.slot)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Place, Slot)> {
-        self.jobs.iter().map(|(place, slot)| (*place, *slot))
+        self.jobs
+            .iter()
+            .map(|standing| (standing.place, standing.slot))
     }
 
-    /// From the last place to the first, beginning before the given one.
-    pub(super) fn backwards(&self, before: Option<Place>) -> impl Iterator<Item = (Place, Slot)> {
-        let range = match before {
-            Some(place) => self.jobs.range(..place),
-            None => self.jobs.range(..),
-        };
-        range.rev().map(|(place, slot)| (*place, *slot))
+    /// The slots from the last place to the first, beginning before the given one.
+    pub(super) fn backwards(&self, before: Option<Place>) -> impl Iterator<Item = Slot> {
+        let below = before.map(|place| Standing {
+            place,
+            slot: Slot::MIN,
+        });
+        self.jobs.backwards(below).map(|standing| standing.slot)
     }
 
     /// Of a lane by rank: the earliest `ready_at`. Only the first of each priority is looked at.
@@ -121,12 +128,18 @@ impl Lane {
             if steps == u64::from(u8::MAX) {
                 break;
             }
-            let from = Place {
+            let below = Place {
                 order: (steps + 1) << TIME_BITS,
                 id_high: 0,
                 id_low: 0,
             };
-            next = self.jobs.range(from..).next().map(|(place, _)| *place);
+            next = self
+                .jobs
+                .first_from(Standing {
+                    place: below,
+                    slot: Slot::MIN,
+                })
+                .map(|standing| standing.place);
         }
         oldest
     }

@@ -50,7 +50,7 @@ impl MemoryStore {
         };
         let most = limit.saturating_add(PASSED_OVER);
         let mut last = None;
-        for (seen, (_, slot)) in lane.backwards(cursor.and_then(parse)).enumerate() {
+        for (seen, slot) in lane.backwards(cursor.and_then(parse)).enumerate() {
             if page.jobs.len() == limit || seen == most {
                 page.cursor = last.map(write);
                 break;

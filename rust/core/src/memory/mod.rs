@@ -24,6 +24,7 @@ mod read;
 mod record;
 mod settle;
 mod slab;
+mod sorted;
 mod submit;
 mod sweep;
 mod view;

@@ -38,8 +38,8 @@ impl MemoryStore {
         let queue = self.queues.get_mut(record.queue);
         queue.subtract(record.state);
         match record.state {
-            State::Scheduled => queue.due.remove(Place::due(record)),
-            State::Queued => queue.ready.remove(Place::ready(record)),
+            State::Scheduled => queue.due.remove(Place::due(record), slot),
+            State::Queued => queue.ready.remove(Place::ready(record), slot),
             State::InProgress => {
                 if let Some(life) = &record.life {
                     self.leases.remove(life.lease_until, slot);
@@ -56,7 +56,7 @@ impl MemoryStore {
                     self.prunes.remove(forgotten_at, slot);
                 }
                 if record.state == State::Failed {
-                    self.failed.remove(Place::listed(record));
+                    self.failed.remove(Place::listed(record), slot);
                 }
             }
         }
@@ -118,6 +118,7 @@ impl MemoryStore {
         }
         self.listing.insert(place, slot);
         self.enter(slot);
+        self.bells.changed(self.jobs[slot].id);
         slot
     }
 
@@ -131,7 +132,7 @@ impl MemoryStore {
         if let Some(idempotency) = record.idempotency.as_deref() {
             self.keys.remove(self.key_hash(idempotency), slot);
         }
-        self.listing.remove(Place::listed(&record));
+        self.listing.remove(Place::listed(&record), slot);
         self.names.release(&self.hashing, record.handler);
         let workers = record
             .life

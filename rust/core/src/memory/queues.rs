@@ -48,19 +48,29 @@ impl Queue {
 /// The queues by name. One lives while it holds jobs, is paused, or a claim waits to be told of it.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    queues: Slab<Queue>,
+    slab: Slab<Queue>,
     lookup: Lookup,
+    /// The queue that was begun last; often there is only one, and comparing names is cheaper than hashing them. It may
+    /// be gone.
+    last: Slot,
 }
 
 impl Queues {
     pub(super) const fn len(&self) -> usize {
-        self.queues.len()
+        self.slab.len()
     }
 
     pub(super) fn find(&self, hashing: &Hashing, name: &str) -> Option<Slot> {
-        let queues = &self.queues;
+        if self
+            .slab
+            .get(self.last)
+            .is_some_and(|queue| &*queue.name == name)
+        {
+            return Some(self.last);
+        }
+        let slab = &self.slab;
         self.lookup
-            .find(hashing.text(name), |slot| &*queues[slot].name == name)
+            .find(hashing.text(name), |slot| &*slab[slot].name == name)
     }
 
     /// Find a queue, or begin it.
@@ -73,7 +83,7 @@ impl Queues {
         if let Some(slot) = self.find(hashing, name) {
             return slot;
         }
-        let slot = self.queues.insert(Queue {
+        let slot = self.slab.insert(Queue {
             name: shared(),
             ready: Lane::default(),
             due: Lane::default(),
@@ -82,27 +92,28 @@ impl Queues {
             counts: [0; State::COUNT],
         });
         self.lookup.insert(hashing.text(name), slot);
+        self.last = slot;
         slot
     }
 
     /// Forget a queue, if nothing is lost with it.
     pub(super) fn tidy(&mut self, hashing: &Hashing, slot: Slot) {
-        let queue = &self.queues[slot];
+        let queue = &self.slab[slot];
         if queue.is_idle() {
             self.lookup.remove(hashing.text(&*queue.name), slot);
-            self.queues.remove(slot);
+            self.slab.remove(slot);
         }
     }
 
     pub(super) fn get(&self, slot: Slot) -> &Queue {
-        &self.queues[slot]
+        &self.slab[slot]
     }
 
     pub(super) fn get_mut(&mut self, slot: Slot) -> &mut Queue {
-        &mut self.queues[slot]
+        &mut self.slab[slot]
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &Queue)> {
-        self.queues.iter()
+        self.slab.iter()
     }
 }

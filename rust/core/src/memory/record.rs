@@ -39,7 +39,6 @@ pub(super) struct Record {
     pub(super) priority: i8,
     pub(super) attempt: u8,
     pub(super) max_attempts: u8,
-    pub(super) stripped: bool,
 }
 
 /// Whose repetition a job is.
@@ -59,6 +58,8 @@ pub(super) struct Life {
     pub(super) lease_until: u64,
     /// The claim that began the newest run, while it runs.
     pub(super) claim: Slot,
+    /// Request, payload and result are gone.
+    pub(super) stripped: bool,
     pub(super) progress: Option<Body>,
     pub(super) result: Option<ResultBody>,
     pub(super) newest_run: Option<RunRecord>,
@@ -93,6 +94,7 @@ impl Life {
             cancel_requested_at: Moment::NEVER,
             lease_until: 0,
             claim: 0,
+            stripped: false,
             progress: None,
             result: None,
             newest_run: None,

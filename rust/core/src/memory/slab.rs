@@ -8,8 +8,8 @@ use std::ops::{Index, IndexMut};
 /// Where a value lies, for as long as it is there; then the place may be given to another.
 pub(super) type Slot = u32;
 
-/// How many values a chunk holds. A power of two, so that a slot splits by bits.
-const CHUNK: u32 = 256;
+/// How many values a chunk holds: a power of two, so that a slot splits by bits; few in tests, so that they use many.
+const CHUNK: u32 = if cfg!(test) { 4 } else { 256 };
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
@@ -142,6 +142,18 @@ impl<T> Slab<T> {
         }
     }
 
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
+        match self
+            .chunks
+            .get_mut((slot / CHUNK) as usize)?
+            .entries
+            .get_mut((slot % CHUNK) as usize)?
+        {
+            Entry::Used(value) => Some(value),
+            Entry::Free { .. } => None,
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         self.chunks.iter().zip(0..).flat_map(|(chunk, number)| {
             chunk
@@ -176,3 +188,6 @@ impl<T> IndexMut<Slot> for Slab<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

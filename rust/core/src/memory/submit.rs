@@ -102,7 +102,6 @@ impl MemoryStore {
             priority: job.priority,
             attempt: 0,
             max_attempts: job.max_attempts,
-            stripped: false,
         }
     }
 }

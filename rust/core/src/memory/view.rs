@@ -49,7 +49,7 @@ impl MemoryStore {
             }),
             request: record.request.clone(),
             payload: record.payload.clone(),
-            stripped: record.stripped,
+            stripped: life.is_some_and(|life| life.stripped),
         }
     }
 
