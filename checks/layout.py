@@ -69,8 +69,8 @@ def _core_sources(tree: Tree) -> Iterator[str]:
 
 
 def _package_imports(tree: Tree) -> Iterator[str]:
-    # import-linter cannot see the compiled core and takes its import for one of the whole package, which it is therefore
-    # told to ignore; what stands at the package's top itself is for users.
+    # import-linter cannot see the compiled core and takes its import for one of the whole package, so that is
+    # ignored there; what stands at the package's top itself is for users.
     modules = {
         "_core",
         *(name.removeprefix("python/asyncendpoints/").split("/")[0].split(".")[0] for name in tree.files),

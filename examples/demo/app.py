@@ -18,7 +18,7 @@ class ReportRequest(BaseModel):
     """What a client asks for."""
 
     title: str = Field(max_length=200)
-    pages: int = Field(default=10, ge=1, le=100)
+    pages: int = Field(default=10, ge=1, le=20)
 
 
 class Report(BaseModel):
