@@ -299,6 +299,8 @@ def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
 
 
 def _failed(run: Run, error: BaseException) -> Outcome:
+    if run.is_late and isinstance(error, asyncio.CancelledError):
+        return timed_out(run.claim.timeout_ms)
     if run.stop is Stop.RELEASE:
         # Whatever a handler raises while it is being stopped, the run is given back, not charged.
         return RELEASED

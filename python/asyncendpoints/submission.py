@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints import _core
 from asyncendpoints.errors import (
+    ConfigurationError,
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
     JobNotRedrivable,
@@ -83,7 +84,7 @@ class Draft:
             now: UTC milliseconds for the id; None is the system's clock.
 
         Raises:
-            ConfigurationError: Queue, priority or delay are out of their bounds.
+            ConfigurationError: Queue, priority, delay or owner are out of their bounds.
             IdempotencyKeyInvalid: The key is not what a key may be.
         """
         return new_job(
@@ -130,7 +131,7 @@ def new_job(
     """Return a job to store, with an id of its own; queue and priority are the policy's where they are None.
 
     Raises:
-        ConfigurationError: Queue, priority or delay are out of their bounds.
+        ConfigurationError: Queue, priority, delay or owner are out of their bounds.
         IdempotencyKeyInvalid: The key is not what a key may be.
     """
     # Only what differs from the core's own defaults is passed: each argument costs as much as a lookup.
@@ -158,7 +159,11 @@ def new_job(
         given["redrive_of"] = redrive_of
         given["origin"] = origin
     job_id = _core.new_job_id() if now is None else _core.new_job_id(now=now)
-    return NewJob(job_id=job_id, **{**handler.job_arguments, **given})
+    try:
+        return NewJob(job_id=job_id, **{**handler.job_arguments, **given})
+    except ValueError as error:
+        # The core names the value that it refuses, such as an owner that is too long.
+        raise ConfigurationError(str(error)) from error
 
 
 def fingerprint_of(*parts: bytes) -> bytes:

@@ -281,9 +281,10 @@ class Worker:
         elif run.task is not None and run.task.done():
             # Somebody cancelled the task before it had begun.
             self._end(run, timed_out(run.claim.timeout_ms))
-        elif run.stop is Stop.TIMEOUT or run.in_thread:
+        elif run.is_late or run.in_thread:
+            # Told once is enough: another cancel would only interrupt its cleaning up.
+            run.stop = Stop.TIMEOUT
             run.next_check = inf
-            run.ask_to_stop(Stop.TIMEOUT)
             log_overdue(run)
             self._settle(run, timed_out(run.claim.timeout_ms))
         else:
@@ -312,7 +313,7 @@ class Worker:
 
     async def _release(self) -> None:
         for run in tuple(self._runs.values()):
-            if not run.settled and run.stop is not Stop.TIMEOUT:
+            if not run.settled and not run.is_late:
                 run.ask_to_stop(Stop.RELEASE)
         tasks = [run.task for run in self._runs.values() if run.task is not None and not run.in_thread]
         if tasks:

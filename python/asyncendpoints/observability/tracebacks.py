@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _DEEPEST: Final = 8
+_LONGEST: Final = 50
 _OWN: Final = ("asyncendpoints.execution", "asyncendpoints.threads", "asyncendpoints.worker")
 
 
@@ -40,7 +41,7 @@ def _lines(error: BaseException, depth: int, seen: set[int]) -> list[str]:
         lines += [*_lines(cause, depth + 1, seen), "  which was the direct cause of"]
     elif context is not None:
         lines += [*_lines(context, depth + 1, seen), "  during the handling of which came"]
-    for frame in traceback.format_tb(_from_user(error.__traceback__)):
+    for frame in _frames(error.__traceback__):
         lines += frame.rstrip("\n").split("\n")
     lines.append(f"  {printable(summary(error))}")
     if isinstance(error, BaseExceptionGroup):
@@ -49,7 +50,6 @@ def _lines(error: BaseException, depth: int, seen: set[int]) -> list[str]:
     return lines
 
 
-def _from_user(tb: TracebackType | None) -> TracebackType | None:
-    while tb is not None and tb.tb_frame.f_globals.get("__name__") in _OWN:
-        tb = tb.tb_next
-    return tb
+def _frames(tb: TracebackType | None) -> list[str]:
+    frames = ((frame, line) for frame, line in traceback.walk_tb(tb) if frame.f_globals.get("__name__") not in _OWN)
+    return traceback.StackSummary.extract(frames, limit=-_LONGEST).format()
