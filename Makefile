@@ -18,6 +18,7 @@ RUST_FILES := $(shell find rust -type f \( -name '*.rs' -o -name '*.toml' -o -na
 # One interpreter for every cargo call, so that maturin and cargo agree on what is already built.
 export PYO3_PYTHON := $(BIN)/python
 export VIRTUAL_ENV := $(VENV)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport CONDA_PREFIX PYTHONPATH PYTHONHOME
 
 .DELETE_ON_ERROR:
@@ -94,5 +95,5 @@ $(WHEEL): pyproject.toml | $(BIN)/python
 $(BUILT): Cargo.toml Cargo.lock pyproject.toml $(RUST_FILES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --group build
-	$(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet --group build
 	@touch $@
