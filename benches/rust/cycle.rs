@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use asyncendpoints_core::decide::{Facts, RunEvent, decide};
-use asyncendpoints_core::ids::JobId;
+use asyncendpoints_core::ids::JobIds;
 use asyncendpoints_core::job::{Body, NewJob, Retention};
 use asyncendpoints_core::memory::{Claim, ClaimRequest, MemoryStore, Settlement};
 use asyncendpoints_core::retry::Backoff;
@@ -20,6 +20,7 @@ struct Caller {
     store: MemoryStore,
     now: u64,
     made: u64,
+    ids: JobIds,
     handler: Arc<str>,
     queue: Arc<str>,
     worker: Arc<str>,
@@ -33,6 +34,7 @@ impl Caller {
             store: MemoryStore::new(),
             now: 1_800_000_000_000,
             made: 0,
+            ids: JobIds::new(),
             handler: Arc::from("build_report"),
             queue: Arc::from("default"),
             worker: Arc::from("worker-1"),
@@ -48,9 +50,9 @@ impl Caller {
         self.made += 1;
         let mut random = [0; 10];
         // Weyl's sequence: every id differs, and all their bits do.
-        random[..8].copy_from_slice(&self.made.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        random[2..].copy_from_slice(&self.made.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
         NewJob {
-            id: JobId::new(self.now, random),
+            id: self.ids.make(self.now, random),
             handler: Arc::clone(&self.handler),
             queue: Arc::clone(&self.queue),
             priority: 0,

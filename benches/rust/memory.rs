@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use asyncendpoints_core::ids::JobId;
+use asyncendpoints_core::ids::JobIds;
 use asyncendpoints_core::job::{Body, Idempotency, NewJob, Retention};
 use asyncendpoints_core::memory::MemoryStore;
 use peak_alloc::PeakAlloc;
@@ -28,27 +28,28 @@ fn main() {
 
 fn bytes_per_job(jobs: usize, is_full: bool) -> usize {
     let mut store = MemoryStore::new();
+    let ids = JobIds::new();
     let before = ALLOCATOR.current_usage();
     for batch in 0..jobs / 100 {
         let now = 1_800_000_000_000 + batch as u64;
         let new = (0..100)
-            .map(|n| new_job(now, batch * 100 + n, is_full))
+            .map(|n| new_job(&ids, now, batch * 100 + n, is_full))
             .collect();
         drop(store.enqueue(new, None, now));
     }
     (ALLOCATOR.current_usage() - before) / jobs - PAYLOAD
 }
 
-fn new_job(now: u64, n: usize, is_full: bool) -> NewJob {
+fn new_job(ids: &JobIds, now: u64, n: usize, is_full: bool) -> NewJob {
     let mut random = [0; 10];
-    random[..8].copy_from_slice(&(n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    random[2..].copy_from_slice(&(n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
     let idempotency = || Idempotency {
         scope: "build_report\0ada".into(),
         key: Arc::from(format!("9e07d6b8-5ac8-4e0a-9c3e-{n:012}")),
         fingerprint: [7; 32],
     };
     NewJob {
-        id: JobId::new(now, random),
+        id: ids.make(now, random),
         handler: Arc::from("build_report"),
         queue: Arc::from("default"),
         priority: 0,

@@ -11,7 +11,10 @@ _Outcome = Literal["completed", "error", "timeout", "canceled", "lost", "release
 _Event = Literal["returned", "raised", "raised_final", "timed_out", "lost", "released", "stopped"]
 
 def new_job_id(*, now: int | None = None) -> str:
-    """Make a new job id: a UUIDv7 in canonical form, from the clock and the system's randomness."""
+    """Make a new job id: a UUIDv7 in canonical form, from the clock and the system's randomness.
+
+    Ids that one process makes in the same millisecond sort in the order of their making.
+    """
 
 def is_job_id(text: str) -> bool:
     """Tell whether the text is a job id in canonical form (lower case, with hyphens, version 7)."""

@@ -1,6 +1,6 @@
 //! A job's id is a `UUIDv7` in canonical form, and nothing else is.
 
-use asyncendpoints_core::ids::JobId;
+use asyncendpoints_core::ids::{JobId, JobIds};
 use proptest::prelude::*;
 
 #[test]
@@ -43,7 +43,51 @@ fn an_id_pads_like_any_text() {
     assert_eq!(format!("{id:?}"), id.to_string());
 }
 
+#[test]
+fn ids_of_the_same_millisecond_sort_in_the_order_of_their_making() {
+    let ids = JobIds::new();
+    let made: Vec<_> = (0..2_000_u32)
+        .map(|n| {
+            let mut random = [0xFF; 10];
+            random[..4].copy_from_slice(&n.wrapping_mul(2_654_435_769).to_le_bytes());
+            ids.make(7, random)
+        })
+        .collect();
+    assert!(made.is_sorted());
+    assert!(
+        made.iter()
+            .all(|id| JobId::parse(&id.to_string()) == Some(*id))
+    );
+}
+
+#[test]
+fn more_ids_than_a_millisecond_counts_still_differ() {
+    let ids = JobIds::new();
+    let mut made: Vec<_> = (0..10_000_u64)
+        .map(|n| {
+            let mut random = [0; 10];
+            random[2..].copy_from_slice(&n.to_be_bytes());
+            ids.make(7, random)
+        })
+        .collect();
+    made.sort_unstable();
+    made.dedup();
+    assert_eq!(made.len(), 10_000);
+}
+
 proptest! {
+    #[test]
+    fn an_id_of_another_millisecond_keeps_its_time_and_its_randomness(
+        times in proptest::collection::vec(0..1_u64 << 48, 2..10), random: [u8; 10],
+    ) {
+        let ids = JobIds::new();
+        for time in times {
+            let (made, alone) = (ids.make(time, random), JobId::new(time, random));
+            prop_assert_eq!(made.made_at(), time);
+            prop_assert_eq!(made.bits() & u128::from(u64::MAX), alone.bits() & u128::from(u64::MAX));
+        }
+    }
+
     #[test]
     fn a_new_id_is_read_back(now_ms in 0..1_u64 << 48, random: [u8; 10]) {
         let id = JobId::new(now_ms, random);

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use asyncendpoints_core::ids::JobId;
+use asyncendpoints_core::ids::{JobId, JobIds};
 use asyncendpoints_core::job::{Body, Idempotency};
 use pyo3::exceptions::{PyOSError, PyOverflowError};
 use pyo3::prelude::*;
@@ -171,6 +171,9 @@ pub(crate) fn list<'py, T, U: pyo3::PyTypeInfo>(
     PyList::new(py, converted)
 }
 
+/// The ids of this process; a forked child goes on with its own copy, and other randomness.
+static IDS: JobIds = JobIds::new();
+
 /// Make a new job id: a `UUIDv7` in canonical form, from the clock and the system's randomness.
 #[pyfunction]
 #[pyo3(signature = (*, now = None))]
@@ -178,7 +181,7 @@ pub(crate) fn new_job_id(py: Python<'_>, now: Option<Whole>) -> PyResult<Bound<'
     let mut random = [0; 10];
     getrandom::fill(&mut random)
         .map_err(|error| PyOSError::new_err(format!("no randomness: {error}")))?;
-    Ok(id_text(py, JobId::new(time_of(now)?, random)))
+    Ok(id_text(py, IDS.make(time_of(now)?, random)))
 }
 
 /// Tell whether the text is a job id in canonical form (lower case, with hyphens, version 7).
