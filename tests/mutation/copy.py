@@ -40,28 +40,32 @@ class Copy:
     def __init__(self, tree: Tree, root: Path) -> None:
         self.root = root / "tree"
         self._target = root / "target"
+        self._whole: dict[Path, str] = {}
         for name in tree.files:
             if name.startswith(COPIED):
                 place = self.root / name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(tree.root / name, place)
 
-    def spoil(self, mutant: Mutant) -> str:
-        """Take a condition out, and return the file's text as it was.
+    def spoil(self, mutant: Mutant) -> None:
+        """Take a condition out.
 
         Raises:
             ValueError: The condition does not stand in its file exactly once, so the mutant is out of date.
         """
-        place = self.root / mutant.file
-        text = place.read_text(encoding="utf-8")
-        if text.count(mutant.old) != 1:
-            raise ValueError(f"{mutant.name}: its condition stands {text.count(mutant.old)} times in {mutant.file}")
-        place.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        return text
+        for edit in mutant.edits:
+            place = self.root / edit.file
+            text = place.read_text(encoding="utf-8")
+            if text.count(edit.old) != 1:
+                raise ValueError(f"{mutant.name}: its condition stands {text.count(edit.old)} times in {edit.file}")
+            self._whole.setdefault(place, text)
+            place.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
-    def restore(self, mutant: Mutant, text: str) -> None:
-        """Put a file back as it was."""
-        (self.root / mutant.file).write_text(text, encoding="utf-8")
+    def restore(self) -> None:
+        """Put every spoilt file back as it was."""
+        for place, text in self._whole.items():
+            place.write_text(text, encoding="utf-8")
+        self._whole.clear()
 
     def build(self) -> None:
         """Build the extension where the copied package looks for it.

@@ -11,15 +11,22 @@ PYTHON: Final = "python/asyncendpoints/stores/"
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
-    """One condition, and the text without it."""
+class Edit:
+    """A place in the code, and what stands there in the mutant."""
 
-    name: str
-    rule: str
     file: str
     old: str
     """Stands exactly once in the file."""
     new: str
+
+
+class Mutant:
+    """One condition, and the text without it."""
+
+    def __init__(self, name: str, rule: str, file: str, old: str, new: str, *also: Edit) -> None:
+        self.name = name
+        self.rule = rule
+        self.edits = (Edit(file, old, new), *also)
 
 
 MUTANTS: Final = (
@@ -252,12 +259,14 @@ MUTANTS: Final = (
         ".is_some_and(|wanted| wanted.fingerprint == fingerprint)",
         ".is_some_and(|wanted| wanted.fingerprint == fingerprint || now > 0)",
     ),
+    # Scope and key are hashed, and then compared in case of a collision: to ignore one, both have to.
     Mutant(
         "the-scope-is-ignored",
         "IDM-1",
         MEMORY + "submit.rs",
         "kept.key == wanted.key && kept.scope == wanted.scope",
         "kept.key == wanted.key",
+        Edit(MEMORY + "movement.rs", "&(&*idempotency.scope, &*idempotency.key)", "&*idempotency.key"),
     ),
     Mutant(
         "the-key-is-ignored",
@@ -265,6 +274,7 @@ MUTANTS: Final = (
         MEMORY + "submit.rs",
         "kept.key == wanted.key && kept.scope == wanted.scope",
         "kept.scope == wanted.scope",
+        Edit(MEMORY + "movement.rs", "&(&*idempotency.scope, &*idempotency.key)", "&*idempotency.scope"),
     ),
     Mutant(
         "keys-are-never-found",
@@ -329,7 +339,7 @@ MUTANTS: Final = (
         "RTN-1",
         MEMORY + "sweep.rs",
         "self.jobs[*slot].state.is_terminal()",
-        "self.jobs[*slot].state != State::InProgress",
+        "self.jobs[*slot].state != crate::state::State::InProgress",
     ),
     Mutant(
         "a-key-goes-with-the-result",

@@ -25,6 +25,7 @@ async def eff_1_a_recorded_effect_is_never_run_again(on: Subject) -> None:
     claim = await on.start(max_attempts=5)
     same("the first reservation", (await on.reserve(claim)).word, "reserved")
     same("the record", await on.record(claim, value=b'{"sent": 1}'), True)
+    same("its holder cannot give it back", await on.record(claim, value=None), False)
     for nonce in ("nonce-1", "nonce-2"):
         answer = await on.reserve(claim, nonce=nonce)
         same("in the same run", (answer.word, answer.value), ("recorded", b'{"sent": 1}'))

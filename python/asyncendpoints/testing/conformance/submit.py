@@ -204,6 +204,18 @@ async def sub_3_a_repeated_settle_of_an_earlier_run_changes_nothing(on: Subject)
 
 
 @rule()
+async def sub_3_a_nonce_counts_for_its_own_run_alone(on: Subject) -> None:
+    """SUB-3: Another run's settle is not taken for a repetition, although its nonce is the same."""
+    first = await on.start()
+    await on.settle(first, "raised", nonce=77)
+    on.advance(1_000)
+    second = await on.take()
+    same("the second run", await on.settle(second, "returned", nonce=77), "completed")
+    same("the first run, again", await on.settle(first, "raised", nonce=77), "stale")
+    same("the second run, again", await on.settle(second, "returned", nonce=77), "completed")
+
+
+@rule()
 async def sub_3_a_claim_whose_answer_was_lost_is_released(on: Subject) -> None:
     """SUB-3: Releasing a claim gives back, uncharged, what it began and still runs, once."""
     ids = [(await on.submit()).job_id for _ in range(3)]

@@ -238,7 +238,12 @@ class StoreMachine(Comparison):
         agree("progress", found, self.model.progress(job_id, fence, body, self.clock.now))
 
     @precondition(has_running)
-    @rule(pick=_picks, key=st.sampled_from(["k", "K"]), nonce=_texts, takeover=st.booleans())
+    @rule(
+        pick=_picks,
+        key=st.sampled_from(["k", "k", "K"]),
+        nonce=st.sampled_from(["n", "n", "m"]),
+        takeover=st.booleans(),
+    )
     def reserve(self, pick: int, key: str, nonce: str, takeover: bool) -> None:
         """Reserve an effect from a run, live or stale."""
         job_id, fence = self.a_run(pick)
