@@ -89,7 +89,7 @@ def main() -> None:
             f"ratio {figure.ratio:.3f} (target {figure.target})"
         )
     if not options.no_save:
-        save("python_end_to_end", measured)
+        save("3-worker", measured)
 
 
 if __name__ == "__main__":
