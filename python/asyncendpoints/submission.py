@@ -144,17 +144,11 @@ def new_job(
     if owner is not None:
         given["owner"] = owner
     if key is not None:
-        if not KEY.fullmatch(key):
-            raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
-        given["scope"] = scope_of(handler.name, owner)
-        given["key"] = key
-        given["fingerprint"] = fingerprint or fingerprint_of(handler.name.encode(), stored or b"", payload or b"")
-    if queue is not None:
-        given["queue"] = checked_queue(queue)
-    if priority is not None:
-        given["priority"] = checked_priority(priority)
-    if delay:
-        given["delay_ms"] = milliseconds(delay, "delay")
+        if fingerprint is None:
+            fingerprint = fingerprint_of(handler.name.encode(), stored or b"", payload or b"")
+        given |= {"scope": scope_of(handler.name, owner), "key": checked_key(key), "fingerprint": fingerprint}
+    if queue is not None or priority is not None or delay:
+        given |= _place(queue, priority, delay)
     if redrive_of is not None:
         given["redrive_of"] = redrive_of
         given["origin"] = origin
@@ -164,6 +158,26 @@ def new_job(
     except ValueError as error:
         # The core names the value that it refuses, such as an owner that is too long.
         raise ConfigurationError(str(error)) from error
+
+
+def _place(queue: str | None, priority: int | None, delay: float) -> dict[str, Any]:
+    place: dict[str, Any] = {"delay_ms": milliseconds(delay, "delay")}
+    if queue is not None:
+        place["queue"] = checked_queue(queue)
+    if priority is not None:
+        place["priority"] = checked_priority(priority)
+    return place
+
+
+def checked_key(key: str) -> str:
+    """Return the idempotency key.
+
+    Raises:
+        IdempotencyKeyInvalid: It is not what a key may be.
+    """
+    if not KEY.fullmatch(key):
+        raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
+    return key
 
 
 def fingerprint_of(*parts: bytes) -> bytes:

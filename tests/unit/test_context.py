@@ -33,7 +33,9 @@ async def test_a_handler_knows_its_job() -> None:
 
     def note(job: JobContext[Order]) -> None:
         left = job.deadline - time.monotonic()
-        seen.append((job.job_id, job.request_id, job.attempt, job.max_attempts, job.owner, job.payload, 50 < left <= 60))
+        seen.append(
+            (job.job_id, job.request_id, job.attempt, job.max_attempts, job.owner, job.payload, 50 < left <= 60)
+        )
         assert job.request.query == "q=1"
         assert not job.cancel_requested
         assert current_job.get() is job
@@ -44,9 +46,7 @@ async def test_a_handler_knows_its_job() -> None:
     async with running() as jobs:
         for function in (on_loop, note):
             jobs.handler(function.__name__, timeout=60, retry=Retry(2))(function)
-            job = await ended(
-                jobs, function.__name__, Order(5), idempotency_key="k", owner="ann", query={"q": 1}
-            )
+            job = await ended(jobs, function.__name__, Order(5), idempotency_key="k", owner="ann", query={"q": 1})
             assert job.state == "completed", job.error
             assert seen.pop() == (job.job_id, "k", 1, 2, "ann", Order(5), True)
 
@@ -174,7 +174,7 @@ async def test_progress_survives_a_store_that_does_not_answer() -> None:
                 await job.progress(50, "half")
             except OSError:
                 return "os"
-            except Exception as error:  # noqa: BLE001 (its name is what is looked at)
+            except Exception as error:
                 return type(error).__name__
             return "none"
 

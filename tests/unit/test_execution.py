@@ -287,7 +287,9 @@ async def with_arguments(source: Arguments, function: Any) -> Any:
 
     async with running() as jobs:
         jobs.registry.add(Handler("f", function, Policy(retry=TWICE), arguments=source))
-        return await store_raw(jobs, "f", max_attempts=2, payload=b"[1]", request=encode_request(StoredRequest(method="PUT")))
+        return await store_raw(
+            jobs, "f", max_attempts=2, payload=b"[1]", request=encode_request(StoredRequest(method="PUT"))
+        )
 
 
 async def test_a_handler_may_get_its_arguments_from_elsewhere() -> None:

@@ -64,7 +64,10 @@ async def test_the_end_of_a_job_is_one_line_that_names_it(caplog: pytest.LogCapt
             if job.payload:
                 raise JobError("No")
 
-        for payload, level, what in ((False, logging.INFO, "completed"), (True, logging.WARNING, "failed: JobError: No")):
+        for payload, level, what in (
+            (False, logging.INFO, "completed"),
+            (True, logging.WARNING, "failed: JobError: No"),
+        ):
             caplog.clear()
             job = await ended(jobs, work, payload, idempotency_key=f"key-{payload}")
             (record,) = [record for record in caplog.records if record.name == "asyncendpoints.job"]
@@ -97,7 +100,9 @@ async def test_a_handlers_exception_shows_its_traceback(caplog: pytest.LogCaptur
         assert "asyncendpoints/" not in text
 
 
-@pytest.mark.parametrize("sign", ["\n", "\r", "\r\n", "\u2028", "\u2029", "\x1b[2K", "\x00", "\x85", "\u202e", "\ud800"])
+@pytest.mark.parametrize(
+    "sign", ["\n", "\r", "\r\n", "\u2028", "\u2029", "\x1b[2K", "\x00", "\x85", "\u202e", "\ud800"]
+)
 async def test_what_a_client_sends_cannot_forge_a_line(caplog: pytest.LogCaptureFixture, sign: str) -> None:
     """Whatever ends a line, moves a cursor or turns the writing round is shown escaped."""
     text = f"boom{sign}INFO forged"

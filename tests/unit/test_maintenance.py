@@ -33,9 +33,7 @@ async def claim_and_vanish(store: Store, now: int, **fields: object) -> str:
     """Claim a job as a worker that is never heard of again."""
     job_id = new_job_id(now=now)
     await store.enqueue([NewJob(job_id=job_id, handler="work", queue="elsewhere", **fields)], now=now)  # type: ignore[arg-type]
-    answer = await store.claim(
-        worker="lost", claim_id=job_id, queues=["elsewhere"], limit=1, lease_ms=15_000, now=now
-    )
+    answer = await store.claim(worker="lost", claim_id=job_id, queues=["elsewhere"], limit=1, lease_ms=15_000, now=now)
     assert [claim.job_id for claim in answer.claims] == [job_id]
     return job_id
 
@@ -113,9 +111,7 @@ async def test_many_lost_runs_are_rescued_in_one_sweep() -> None:
     async with Testing(jobs) as testing:
         store, now = testing.store, testing.clock.now
         await store.enqueue([NewJob(job_id=new_job_id(now=now), handler="work") for _ in range(count)], now=now)
-        answer = await store.claim(
-            worker="lost", claim_id="1", queues=["default"], limit=count, lease_ms=1000, now=now
-        )
+        answer = await store.claim(worker="lost", claim_id="1", queues=["default"], limit=count, lease_ms=1000, now=now)
         assert len(answer.claims) == count
         maintenance = jobs.engine.maintenance
         assert maintenance is not None

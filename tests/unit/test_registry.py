@@ -71,7 +71,7 @@ def test_the_payload_is_what_the_context_says(jobs: AsyncEndpoints) -> None:
     def typed(job: JobContext[Welcome]) -> list[int]: ...
     def local(job: JobContext[Local]) -> None: ...
     def bare(job: JobContext) -> None: ...
-    def unannotated(job) -> None: ...  # type: ignore[no-untyped-def] # noqa: ANN001
+    def unannotated(job) -> None: ...  # type: ignore[no-untyped-def]
     def nothing() -> Result: ...
 
     found = {}
@@ -93,10 +93,10 @@ def test_the_payload_is_what_the_context_says(jobs: AsyncEndpoints) -> None:
 def test_what_cannot_be_a_handler_is_refused_with_a_remedy(jobs: AsyncEndpoints) -> None:
     """Generators, further parameters and parameters of other types are errors that say what to do."""
 
-    def generator(job: JobContext[int]):  # noqa: ANN202
+    def generator(job: JobContext[int]):
         yield 1
 
-    async def async_generator():  # noqa: ANN202
+    async def async_generator():
         yield 1
 
     def two(job: JobContext[int], more: int) -> None: ...
