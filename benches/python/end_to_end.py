@@ -1,11 +1,10 @@
 """From submit to completed in one process, against a bare loop that creates one asyncio task for each call.
 
-Both are measured in turns in one process, on asyncio's own loop: `python -m benches.python.end_to_end`.
+Both are measured in turns in one process, on asyncio's own loop: `python -m benches worker`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import time
@@ -13,7 +12,7 @@ from statistics import median
 from typing import Final
 
 from asyncendpoints import AsyncEndpoints
-from benches.results import Figure, save
+from benches.results import Figure
 
 JOBS: Final = 20_000
 REPEATS: Final = 9
@@ -73,24 +72,3 @@ def figures(count: int = JOBS, repeats: int = REPEATS) -> list[Figure]:
             peer_repeats=bare,
         )
     ]
-
-
-def main() -> None:
-    """Measure, print and save."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=JOBS)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--no-save", action="store_true", help="only print")
-    options = parser.parse_args()
-    measured = figures(options.jobs, options.repeats)
-    for figure in measured:
-        print(
-            f"{figure.what}: {figure.value:,.0f} {figure.unit}; {figure.peer}: {figure.peer_value:,.0f}; "
-            f"ratio {figure.ratio:.3f} (target {figure.target})"
-        )
-    if not options.no_save:
-        save("3-worker", measured)
-
-
-if __name__ == "__main__":
-    main()

@@ -33,7 +33,9 @@ class Result:
         media_type: str | None = None,
     ) -> None:
         if isinstance(status_code, bool) or not 200 <= status_code <= 299:
-            raise ConfigurationError(f"a Result's status_code must be 200 to 299, not {status_code!r}; raise JobError to fail")
+            raise ConfigurationError(
+                f"a Result's status_code must be 200 to 299, not {status_code!r}; raise JobError to fail"
+            )
         self.body = body
         self.status_code = status_code
         self.headers = dict(headers or {})
