@@ -16,13 +16,13 @@ from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import httpx
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, File, Form, Header, Path, Query, UploadFile
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from asyncendpoints import AsyncEndpoints, JobContext
 from tests.http.serving import Serving
+from tests.support.fastapi_jobs import finished
 
 
 class Color(Enum):
@@ -335,15 +335,7 @@ def both(served: Serving, url: str, options: dict[str, Any]) -> tuple[Any, dict[
     assert plain.status_code == 200, plain.text
     submitted = served.client.post(f"/async{url}", **options)
     assert submitted.status_code == 202, submitted.text
-    return plain.json(), finished(served.client, submitted)
-
-
-def finished(client: httpx.Client, submitted: httpx.Response) -> dict[str, Any]:
-    """Return the job when it has ended."""
-    answer = client.get(submitted.json()["statusUrl"], headers={"Prefer": "wait=20"})
-    while not answer.json()["done"]:
-        answer = client.get(submitted.json()["statusUrl"], headers={"Prefer": "wait=20"})
-    return answer.json()
+    return plain.json(), finished(served, submitted)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -365,7 +357,7 @@ def test_a_routers_dependency_may_embed_the_handlers_body(served: Serving) -> No
 
 def test_a_value_is_validated_once_in_the_request_and_once_in_the_worker(served: Serving) -> None:
     """No value is dumped and validated again on the way to the store."""
-    job = finished(served.client, served.client.post("/once", json=5))
+    job = finished(served, served.client.post("/once", json=5))
     assert job["result"] == {"value": ["int", "5"]}
     assert seen == [5, 5]
 
@@ -391,7 +383,7 @@ def test_positional_and_keyword_only_parameters_are_passed_as_such() -> None:
         return [a, item.name, b]
 
     with Serving(app) as serving:
-        job = finished(serving.client, serving.client.post("/4?b=3", json=ITEM))
+        job = finished(serving, serving.client.post("/4?b=3", json=ITEM))
     assert job["result"] == [4, "n", 3]
 
 
@@ -411,7 +403,7 @@ def test_a_large_file_is_spooled_in_the_worker_and_closed_after_the_run() -> Non
         return [file.filename, await file.read() == content, file.size]
 
     with Serving(app) as serving:
-        job = finished(serving.client, serving.client.post("/files", files={"file": ("f", content)}))
+        job = finished(serving, serving.client.post("/files", files={"file": ("f", content)}))
         refused = serving.client.post("/files", files={"file": ("f", content + content[:500_000])})
     assert job["result"] == ["f", True, len(content)]
     assert kept[0].file.closed
@@ -441,7 +433,7 @@ def test_the_handlers_context_has_the_request(served: Serving) -> None:
 
     with Serving(app) as serving:
         sent = {"authorization": "secret", "x-kept": "yes", "cookie": "a=b"}
-        job = finished(serving.client, serving.client.post("/main/look?a=1", headers=sent))
+        job = finished(serving, serving.client.post("/main/look?a=1", headers=sent))
     *rest, headers = job["result"]
     assert rest == ["POST", "/main/look", "/{shop}/look", {"shop": "main"}, "a=1"]
     assert headers["x-kept"] == "yes"
