@@ -16,6 +16,7 @@ from asyncendpoints import (
     JobNotFound,
     Retention,
     Retry,
+    StoreUnavailable,
 )
 from asyncendpoints.stores.memory import MemoryStore
 from asyncendpoints.testing import FaultyStore, NotIdle, Testing
@@ -228,3 +229,32 @@ async def test_the_clock_does_not_go_back(jobs: AsyncEndpoints) -> None:
     async with jobs.testing() as testing:
         with pytest.raises(ValueError, match="never goes back"):
             await testing.advance(-1)
+
+
+async def test_a_handler_that_the_test_has_freed_is_waited_for_again(jobs: AsyncEndpoints) -> None:
+    """A handler that was stuck, and is not any more, ends before the clock moves on."""
+    free = threading.Event()
+
+    @jobs.handler("stuck")
+    def stuck() -> None:
+        free.wait(60)
+
+    async with Testing(jobs, patience=0.02) as testing:
+        submission = await jobs.submit("stuck")
+        await testing.advance(10)
+        testing.patience = 10.0
+        free.set()
+        await testing.advance(10)
+        job = await jobs.get(submission.job.job_id)
+        assert (job.state, job.finished_at) == ("completed", job.created_at + 10_000)
+
+
+async def test_a_start_that_fails_leaves_the_application_as_it_was(jobs: AsyncEndpoints) -> None:
+    """When the store cannot be opened, the application has its own store again and can be started."""
+    store = FaultyStore(MemoryStore())
+    store.fail_before("open")
+    with pytest.raises(StoreUnavailable):
+        async with Testing(jobs, store=store):
+            pass
+    async with jobs:
+        assert jobs.engine.store is not store

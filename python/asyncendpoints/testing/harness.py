@@ -91,12 +91,13 @@ class Testing:
         engine.store, engine.clock = self.store, self.clock
         try:
             await engine.start(worker=True)
+            worker, sweeper = engine.worker, engine.maintenance
+            if worker is None or sweeper is None:
+                raise ConfigurationError("the engine has started without a worker")
         except BaseException:
+            await engine.close()
             engine.store, engine.clock = self._own
             raise
-        worker, sweeper = engine.worker, engine.maintenance
-        if worker is None or sweeper is None:
-            raise ConfigurationError("the engine has started without a worker")
         # The sweep's own timer fires every few seconds, which would make a week of retention a long test.
         await sweeper.close()
         self._worker, self._sweeper = worker, sweeper
@@ -143,6 +144,8 @@ class Testing:
         """
         if seconds < 0:
             raise ValueError("the virtual clock never goes back")
+        # Whatever the test has done since, it may have freed a handler that was stuck.
+        self._parked = _NOTHING
         target = self.clock.after(seconds)
         await self._settle_here()
         while (moment := self._next_moment()) is not None and moment <= target:
