@@ -33,7 +33,7 @@ class Modest(MemoryStore):
 class Greedy(MemoryStore):
     """A store that claims more than it is asked for."""
 
-    async def claim(  # noqa: D102 (as in Store)
+    async def claim(
         self,
         *,
         worker: str,
