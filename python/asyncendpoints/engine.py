@@ -269,7 +269,8 @@ class Engine:
             if settings.worker:
                 raise NotStarted(NOT_STARTED)
             await self._open()
-        return await submission.enqueue(job, store=self.store, max_queued=settings.max_queued, now=now)
+        (answer,) = await self.store.enqueue((job,), max_queued=settings.max_queued, now=now)
+        return submission.accepted(job, answer)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from itertools import count
 from typing import TYPE_CHECKING
 
+from asyncendpoints._core import Settlement
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.timing import Backoff, end_task, wait_for_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asyncendpoints._core import Settlement
     from asyncendpoints.clock import Clock
     from asyncendpoints.execution import Run
     from asyncendpoints.failures import Outcome
@@ -39,9 +41,9 @@ class Settler:
         self._store = store
         self._clock = clock
         self._on_settled = on_settled
-        self._runs: list[tuple[Run, Outcome]] = []
-        self._settlements: list[Settlement] = []
+        self._ends: list[tuple[Run, Outcome]] = []
         self._in_flight = 0
+        self._nonces = count(random.getrandbits(48))
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
         self._empty = asyncio.Event()
@@ -51,15 +53,15 @@ class Settler:
     @property
     def waiting(self) -> int:
         """How many settlements the store has not answered yet."""
-        return len(self._settlements) + self._in_flight
+        return len(self._ends) + self._in_flight
 
-    def add(self, run: Run, outcome: Outcome, settlement: Settlement) -> None:
+    def add(self, run: Run, outcome: Outcome) -> None:
         """Hand over the end of a run; it is written in the next turn of the loop, with all others of this one."""
-        if not self._settlements:
+        run.settled = True
+        if not self._ends:
             self._work.set()
             self._empty.clear()
-        self._runs.append((run, outcome))
-        self._settlements.append(settlement)
+        self._ends.append((run, outcome))
 
     async def close(self, patience: float) -> None:
         """Write what is left, for at most `patience` seconds, and end. What stays unwritten will be rescued."""
@@ -75,14 +77,25 @@ class Settler:
         while True:
             await self._work.wait()
             self._work.clear()
-            runs, self._runs = self._runs, []
-            settlements, self._settlements = self._settlements, []
-            self._in_flight = len(settlements)
-            states = await self._write(settlements)
+            ends, self._ends = self._ends, []
+            self._in_flight = len(ends)
+            states = await self._write(self._settlements(ends))
             self._in_flight = 0
-            self._on_settled(runs, states)
-            if not self._settlements:
+            self._on_settled(ends, states)
+            if not self._ends:
                 self._empty.set()
+
+    def _settlements(self, ends: Sequence[tuple[Run, Outcome]]) -> list[Settlement]:
+        settlements: list[Settlement] = []
+        for (run, (event, result, result_meta, error, _)), nonce in zip(ends, self._nonces):  # noqa: B905 (endless)
+            if event == "returned":
+                settlement = Settlement.of(run.claim, event, nonce=nonce, result=result, result_meta=result_meta)
+            else:
+                backoff = None if run.handler is None else run.handler.backoff
+                seed = random.getrandbits(63)
+                settlement = Settlement.of(run.claim, event, backoff=backoff, seed=seed, nonce=nonce, error=error)
+            settlements.append(settlement)
+        return settlements
 
     async def _write(self, settlements: Sequence[Settlement]) -> Sequence[str]:
         backoff = Backoff()

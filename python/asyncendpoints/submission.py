@@ -20,6 +20,7 @@ from asyncendpoints.policy import checked_priority, checked_queue, milliseconds
 from asyncendpoints.request import StoredRequest, encode_request
 
 if TYPE_CHECKING:
+    from asyncendpoints._core import Enqueued
     from asyncendpoints.clock import Clock
     from asyncendpoints.job import Job
     from asyncendpoints.registry import Handler
@@ -212,15 +213,13 @@ def scope_of(handler: str, owner: str | None) -> str:
     return handler if owner is None else f"{handler}\n{owner}"
 
 
-async def enqueue(job: NewJob, *, store: Store, max_queued: int | None, now: int | None) -> Submission:
-    """Store a job, or find the earlier one of its key.
+def accepted(job: NewJob, answer: Enqueued) -> Submission:
+    """Return what a store's answer to a job makes of its submission.
 
     Raises:
         IdempotencyKeyReused: The key was used for a different submission.
         QueueFull: `max_queued` is reached.
-        StoreUnavailable: The store does not answer.
     """
-    (answer,) = await store.enqueue((job,), max_queued=max_queued, now=now)
     stored = answer.job
     if stored is not None:
         return Submission(stored, answer.word == "replayed")
@@ -255,4 +254,5 @@ async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -
         redrive_of=job.job_id,
         origin=job.origin or job.job_id,
     )
-    return (await enqueue(repeated, store=store, max_queued=settings.max_queued, now=now)).job
+    (answer,) = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
+    return accepted(repeated, answer).job

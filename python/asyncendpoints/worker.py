@@ -12,7 +12,6 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from asyncendpoints._core import Settlement
 from asyncendpoints.cancels import CancelWatch
 from asyncendpoints.deadlines import Deadlines
 from asyncendpoints.errors import StoreUnavailable
@@ -65,7 +64,6 @@ class Worker:
         self._services = Services(store, clock, settings, self._threads)
         self._settler = Settler(store, clock, self._settled)
         self._deadlines = Deadlines(clock, self._runs, self._due)
-        self._nonces = count(random.getrandbits(48))
         self._claim_ids = count(1)
         self._lost_claims: list[str] = []
         self._bell = asyncio.Event()
@@ -234,33 +232,16 @@ class Worker:
         # The task's context holds the job's context and that the run: without this, only the collector frees them.
         run.task = None
         if not run.settled:
-            self._settle(run, outcome)
+            self._settler.add(run, outcome)
         elif self._more:
             self._bell.set()
         if not self._runs and self._stopping.is_set():
             self._grace_over.set()
 
-    def _settle(self, run: Run, outcome: Outcome) -> None:
-        run.settled = True
-        event, result, result_meta, error, _ = outcome
-        nonce = next(self._nonces)
-        if event == "returned":
-            settlement = Settlement.of(run.claim, event, nonce=nonce, result=result, result_meta=result_meta)
-        else:
-            settlement = Settlement.of(
-                run.claim,
-                event,
-                backoff=None if run.handler is None else run.handler.backoff,
-                seed=random.getrandbits(63),
-                nonce=nonce,
-                error=error,
-            )
-        self._settler.add(run, outcome, settlement)
-
-    def _settled(self, runs: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
+    def _settled(self, ends: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
         every = logs_every_end()
         drop = self._keeper.drop
-        for (run, outcome), state in zip(runs, states, strict=True):
+        for (run, outcome), state in zip(ends, states, strict=True):
             drop(*run.key)
             if state == "stale":
                 self.stale_settlements += 1
@@ -286,7 +267,7 @@ class Worker:
             run.stop = Stop.TIMEOUT
             run.next_check = inf
             log_overdue(run)
-            self._settle(run, timed_out(run.claim.timeout_ms))
+            self._settler.add(run, timed_out(run.claim.timeout_ms))
         else:
             run.next_check = now + PATIENCE
             run.ask_to_stop(Stop.TIMEOUT)
@@ -321,7 +302,7 @@ class Worker:
         for run in tuple(self._runs.values()):
             if not run.settled:
                 log_overdue(run)
-                self._settle(run, RELEASED)
+                self._settler.add(run, RELEASED)
 
     async def close(self, patience: float = 5.0) -> None:
         """End everything; the ends of runs get `patience` seconds to reach the store."""
