@@ -1,4 +1,4 @@
-"""The application that most tests use, once for Starlette and once for FastAPI: one endpoint that does as it is told."""
+"""The application that most tests use, for Starlette and for FastAPI: an endpoint that does as it is told."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def fastapi_app(made: Stage, policy: dict[str, Any]) -> Any:
     app = FastAPI()
     made.jobs.install(app, health=True)
 
-    async def order(shop: str, order: Order, job: JobContext) -> Any:  # noqa: ARG001
+    async def order(shop: str, order: Order, job: JobContext) -> Any:
         return await made.work(order, job)
 
     endpoint = made.jobs.endpoint(**policy)(order)

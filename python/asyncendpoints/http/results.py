@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from asyncendpoints import problem_types
+from asyncendpoints.http.conditions import matches
 from asyncendpoints.http.problems import instance, problem, problem_reply
 from asyncendpoints.http.ranges import requested_range
 from asyncendpoints.http.reply import JSON, Reply
@@ -105,6 +106,9 @@ def _completed(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes
 
 def _ranged(scope: Mapping[str, Any], content: bytes, made: list[tuple[bytes, bytes]]) -> Reply:
     tag = next(value for name, value in made if name == b"etag")
+    if matches([value for name, value in scope["headers"] if name == b"if-none-match"], tag):
+        kept = (b"etag", b"cache-control", b"expires", b"vary", b"content-location", b"date")
+        return Reply(304, b"", [pair for pair in made if pair[0] in kept])
     part = requested_range(scope, len(content), tag)
     if part is None:
         return Reply(200, content, made)

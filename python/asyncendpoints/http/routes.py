@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.requests import Request  # noqa: TC002 (FastAPI resolves it)
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from asyncendpoints._core import is_job_id
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError, JobNotFound
 from asyncendpoints.http.capture import ClientGone
+from asyncendpoints.http.conditions import matches
 from asyncendpoints.http.events import EventStream, last_event_id
 from asyncendpoints.http.owners import owner_of
 from asyncendpoints.http.preferences import NONE, VARY_PREFER, parse_prefer
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from asyncendpoints.job import Job
 
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
-_TAG: Final = re.compile(rb'[ \t]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
 
 
 class JobRoute(NamedTuple):
@@ -76,7 +75,7 @@ class JobEndpoints:
         preferences = parse_prefer(prefers, max_wait=self._engine.settings.max_wait) if prefers else NONE
         try:
             job = await self._find(request)
-            known = job.version if matches(tags, job.version) else None
+            known = job.version if matches(tags, etag(job)) else None
             if preferences.wait and not job.done and (known is not None or not tags):
                 job = await while_there(
                     request.receive,
@@ -139,23 +138,6 @@ class JobEndpoints:
 
     def _urls(self, scope: Mapping[str, Any], job: Job) -> JobUrls:
         return job_urls(url_prefix(scope), self._engine.settings, job.job_id)
-
-
-def matches(tags: list[bytes], version: int) -> bool:
-    """Tell whether `If-None-Match` names this version, by weak comparison; what is malformed is ignored."""
-    wanted = b"%d" % version
-    for header in tags:
-        if header.strip() == b"*":
-            return True
-        position = 0
-        while position < len(header):
-            match = _TAG.match(header, position)
-            if match is None:
-                break
-            if match[1] == wanted:
-                return True
-            position = match.end()
-    return False
 
 
 def _conditions(scope: Mapping[str, Any]) -> tuple[list[bytes], list[bytes]]:
