@@ -11,7 +11,8 @@ import msgspec
 from asyncendpoints.errors import MalformedPayload
 
 _decode = msgspec.json.Decoder().decode
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and an open string ends with the text: no body makes this take more than linear time.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)?', re.DOTALL)
 _BRACKETS: Final = b"[]{}"
 _OTHERS: Final = bytes(set(range(256)) - set(_BRACKETS))
 # One level up for what opens, one level down for what closes.

@@ -10,16 +10,29 @@ if TYPE_CHECKING:
 
 VARY_PREFER: Final = (b"vary", b"Prefer")
 
-# One preference: token, or token=value, each with parameters that mean nothing here. A value is a token or a
-# string.
-_WORD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_STRING: Final = rb'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"'
+# One preference: token, or token=value, each with parameters that mean nothing here. A value is a token or a string.
+# Every repetition is possessive: a header that does not match is found out in linear time, whatever it holds.
+_SPACE: Final = rb"[ \t]*+"
+_WORD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_STRING: Final = rb'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*+"'
 _VALUE: Final = rb"(?:" + _WORD + rb"|" + _STRING + rb")"
-_PARAMETER: Final = rb"[ \t]*;[ \t]*(?:" + _WORD + rb"(?:[ \t]*=[ \t]*" + _VALUE + rb")?)?"
+_EQUALS: Final = _SPACE + rb"=" + _SPACE
+_PARAMETER: Final = _SPACE + rb";" + _SPACE + rb"(?:" + _WORD + rb"(?:" + _EQUALS + _VALUE + rb")?+)?+"
 _PREFERENCE: Final = re.compile(
-    rb"[ \t]*(?:(" + _WORD + rb")(?:[ \t]*=[ \t]*(" + _VALUE + rb"))?(?:" + _PARAMETER + rb")*)?[ \t]*(?:,|$)"
+    _SPACE
+    + rb"(?:("
+    + _WORD
+    + rb")(?:"
+    + _EQUALS
+    + rb"("
+    + _VALUE
+    + rb"))?(?:"
+    + _PARAMETER
+    + rb")*+)?"
+    + _SPACE
+    + rb"(?:,|$)"
 )
-_SKIP: Final = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*"?)*,?', re.DOTALL)
+_SKIP: Final = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*+"?+)*+,?+', re.DOTALL)
 
 _DIGITS: Final = re.compile(rb"[0-9]+")
 
