@@ -1,8 +1,5 @@
 """A request-time dependency's value comes back from its stored JSON as it was."""
 
-# The functions here are data of the tests, written as users write them.
-# ruff: noqa: D102
-
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
