@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
-
 __version__: str
 
 _State = Literal["scheduled", "queued", "in_progress", "completed", "failed", "canceled"]
@@ -423,7 +422,7 @@ class Expired:
 
 @final
 class Cancellation:
-    """The answer to a cancel: `canceled`, `requested` (running, told), `already` (was canceled), `refused`, `missing`."""
+    """The answer to a cancel: `canceled`, `requested` (running, told), `already` (canceled), `refused`, `missing`."""
 
     def __init__(
         self, word: Literal["canceled", "requested", "already", "refused", "missing"], job: Job | None

@@ -1,7 +1,6 @@
 """Request-time dependencies run before the 202; their values, headers and cookies are kept, nothing runs twice."""
 
 # The functions here are data of the tests, written as users write them; FastAPI reads their annotations.
-# ruff: noqa: D103
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What the OpenAPI document promises is what a server answers, whatever generated requests ask."""
 
 # The functions here are data of the tests, written as users write them; FastAPI reads their annotations.
-# ruff: noqa: D103
 
 from __future__ import annotations
 

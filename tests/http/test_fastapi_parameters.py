@@ -5,7 +5,7 @@ must give both the same values.
 """
 
 # The functions here are data of the tests, written as users write them.
-# ruff: noqa: B008, D103
+# ruff: noqa: B008
 
 import json
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """Wherever FastAPI finds the route, the asynchronous endpoint behind it works."""
 
 # The functions here are data of the tests, written as users write them.
-# ruff: noqa: D103
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """`JobDepends`: dependencies that the worker resolves, in an exit stack of the run."""
 
 # The functions here are data of the tests, written as users write them; FastAPI reads their annotations.
-# ruff: noqa: D103
 
 from __future__ import annotations
 

@@ -116,12 +116,9 @@ async def test_an_error_within_the_block_does_not_wait_for_the_grace() -> None:
 
 
 async def test_readiness_names_its_reasons() -> None:
-    """Not ready: not started, without the worker that the settings want, draining, or without a store."""
+    """Not ready: not started, draining, or without a store."""
     store = FaultyStore(MemoryStore())
     jobs = AsyncEndpoints(store)
-    await jobs.start(worker=False)
-    assert jobs.engine.ready() == ["the worker does not run"]
-    await jobs.stop()
     await jobs.start()
     assert await jobs.engine.check_ready() == []
     store.fail_before("ping")

@@ -1,7 +1,6 @@
 """The OpenAPI document tells what asynchronous endpoints and the job routes answer."""
 
 # The functions here are data of the tests, written as users write them.
-# ruff: noqa: D103
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What an asynchronous endpoint cannot take is refused at decoration, by the parameter and with a remedy."""
 
 # The functions here are data of the tests, written as users write them.
-# ruff: noqa: B008, D103, PLR0917
+# ruff: noqa: B008, PLR0917
 
 import functools
 from collections.abc import AsyncIterator, Iterator

@@ -1,7 +1,7 @@
 """`jobs.submit` reaches FastAPI handlers: it stores what a request of the same content would have stored."""
 
 # The functions here are data of the tests, written as users write them.
-# ruff: noqa: D103, PLR0917
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 

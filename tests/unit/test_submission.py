@@ -146,6 +146,9 @@ async def test_nothing_is_accepted_that_would_never_run() -> None:
         await jobs.submit("noop")
     async with jobs:
         await jobs.submit("noop")
+    await jobs.start(worker=False)
+    await jobs.submit("noop")
+    await jobs.stop()
     with pytest.raises(NotStarted):
         await jobs.submit("noop")
 

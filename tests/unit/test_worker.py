@@ -211,6 +211,7 @@ async def test_finished_runs_leave_nothing_to_the_collector() -> None:
                 await jobs.submit(work)
             await ended(jobs, work)
             await until(lambda: worker_of(jobs).running == 0 and not worker_of(jobs).pending)
-            assert alive() < before + 5
+            # The loop may hold a finished task for a turn or two; what is a cycle stays for good.
+            await until(lambda: alive() < before + 5)
         finally:
             gc.enable()

@@ -129,9 +129,7 @@ class Store(Protocol):
         """Give back what a claim began when its answer reached nobody."""
         ...
 
-    async def renew(
-        self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None
-    ) -> list[str]:
+    async def renew(self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None) -> list[str]:
         """Prolong leases `(job_id, fence)`; for each `renewed`, `cancel_requested` (renewed too) or `stale`."""
         ...
 
