@@ -143,8 +143,14 @@ impl MemoryStore {
             .iter()
             .map(|slot| (*slot, self.jobs[*slot].fence + 1))
             .collect();
-        let bodies = taken.iter().filter_map(|slot| self.jobs[*slot].payload.as_deref());
-        black_box(bodies.filter_map(|body| body.first()).fold(0_u8, |sum, byte| sum ^ byte));
+        let bodies = taken
+            .iter()
+            .filter_map(|slot| self.jobs[*slot].payload.as_deref());
+        black_box(
+            bodies
+                .filter_map(|body| body.first())
+                .fold(0_u8, |sum, byte| sum ^ byte),
+        );
         let begun = self.claims.begin(&request.claim_id, runs);
         let worker = self.names.acquire(&self.hashing, &request.worker);
         let lease_until = now.saturating_add(request.lease_ms);

@@ -24,7 +24,11 @@ impl MemoryStore {
     ) -> Vec<Enqueued> {
         // Where each id will lie is looked at for all first: the processor waits for many cache misses, if they do not
         // depend on each other, as long as for one.
-        black_box(jobs.iter().filter(|job| self.find(job.id).is_some()).count());
+        black_box(
+            jobs.iter()
+                .filter(|job| self.find(job.id).is_some())
+                .count(),
+        );
         jobs.into_iter()
             .map(|job| self.enqueue_one(job, max_queued, now))
             .collect()
