@@ -101,8 +101,6 @@ class Engine:
         reasons: list[str] = []
         if not self._started:
             reasons.append("not started")
-        elif self.settings.worker and self._worker is None:
-            reasons.append("the worker does not run")
         if self._draining:
             reasons.append("draining")
         return reasons
@@ -207,10 +205,12 @@ class Engine:
             await maintenance.close()
         if signals is not None:
             signals.restore()
-        await self.store.close()
-        ending = self._ending
-        self._forget()
-        self._ending = ending  # it may be what calls this
+        try:
+            await self.store.close()
+        finally:
+            ending = self._ending
+            self._forget()
+            self._ending = ending  # it may be what calls this
         _log.info("ended")
 
     def override(
@@ -265,7 +265,7 @@ class Engine:
         if self._generation != forks.generation():
             self._check_alive()
         settings = self.settings
-        if self._worker is None:
+        if not self._started:
             if settings.worker:
                 raise NotStarted(NOT_STARTED)
             await self._open()

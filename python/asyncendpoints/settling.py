@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from asyncendpoints._core import Settlement
 from asyncendpoints.errors import StoreUnavailable
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from asyncendpoints.execution import Run
     from asyncendpoints.failures import Outcome
     from asyncendpoints.stores.base import Store
+
+CLOSING_PAUSE: Final = 0.1
+"""Seconds between two attempts while the worker ends, when there is no time for longer ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +48,8 @@ class Settler:
         self._in_flight = 0
         self._nonces = count(random.getrandbits(48))
         self._work = asyncio.Event()
-        self._closing = asyncio.Event()
+        self._closing = False
+        self._hurry = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
         self._task = asyncio.get_running_loop().create_task(self._write_all())
@@ -65,6 +69,8 @@ class Settler:
 
     async def close(self, patience: float) -> None:
         """Write what is left, for at most `patience` seconds, and end. What stays unwritten will be rescued."""
+        self._closing = True
+        self._hurry.set()
         if not await wait_for_event(self._empty, patience, self._clock):
             _log.error(
                 "the store did not accept the ends of %d runs before the shutdown; "
@@ -101,16 +107,14 @@ class Settler:
         backoff = Backoff()
         while True:
             try:
-                return await self._store.settle(settlements, now=self._clock.store_now())
+                states = await self._store.settle(settlements, now=self._clock.store_now())
+                if len(states) != len(settlements):
+                    raise ValueError(f"the store answered {len(settlements)} settlements with {len(states)} states")
+                return states
             except StoreUnavailable as error:
-                pause = backoff.pause()
-                _log.warning(
-                    "the store did not accept the ends of %d runs, trying again in %.1f s: %s",
-                    len(settlements),
-                    pause,
-                    error,
-                )
+                _log.warning("the store did not accept the ends of %d runs: %s", len(settlements), error)
             except Exception:  # a store's defect must not end the worker: the runs stay safe in the store
-                pause = backoff.pause()
-                _log.exception("settling %d runs failed, trying again in %.1f s", len(settlements), pause)
-            await wait_for_event(self._closing, pause, self._clock)
+                _log.exception("settling %d runs failed", len(settlements))
+            pause = CLOSING_PAUSE if self._closing else backoff.pause()
+            self._hurry.clear()
+            await wait_for_event(self._hurry, pause, self._clock)

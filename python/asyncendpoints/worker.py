@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import suppress
 from contextvars import Context
 from itertools import count
 from math import inf
@@ -116,8 +117,7 @@ class Worker:
             self._call_on_loop(self._cancel, job_id, fence)
 
     def _call_on_loop(self, function: Callable[..., object], *arguments: object) -> None:
-        # A loop that was closed without the worker's close has nobody left to tell.
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def _cancel(self, job_id: str, fence: int) -> None:
@@ -287,7 +287,9 @@ class Worker:
     async def drain(self, grace: float) -> None:
         """Stop claiming, let handlers end for `grace` seconds, give back what still runs."""
         self.stop_claiming()
-        await asyncio.wait({self._claimer})
+        # A claim that is under way may end; one whose store does not answer is cut off, and given back by `close`.
+        if not (await asyncio.wait({self._claimer}, timeout=PATIENCE))[0]:
+            await end_task(self._claimer)
         if self._runs:
             await wait_for_event(self._grace_over, grace, self._clock)
             await self._release()
