@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from asyncendpoints import AsyncEndpoints, Fixed, JobNotFound, Retention, Retry
+from asyncendpoints import AsyncEndpoints, Fixed, JobContext, JobNotFound, Retention, Retry
 from asyncendpoints._core import NewJob, new_job_id
 from asyncendpoints.maintenance import BATCH
 from asyncendpoints.problem_types import PROBLEM_BASE
@@ -102,6 +103,20 @@ async def test_a_running_handler_keeps_its_job() -> None:
         gate.set()
         await testing.run_until_idle()
         assert outcomes(await jobs.get(job_id)) == ["completed"]
+
+
+async def test_a_handler_that_blocks_the_event_loop_keeps_its_job() -> None:
+    """LSE-3a: The loop stands still for several leases, and nobody takes the run away."""
+    async with running(lease_for=0.1, max_stall=60.0) as jobs:
+
+        @jobs.handler
+        async def block(job: JobContext[None]) -> int:
+            time.sleep(0.5)  # noqa: ASYNC251 (that is the point)
+            await asyncio.sleep(0.2)
+            return job.attempt
+
+        job = await ended(jobs, block)
+        assert (job.result, outcomes(job)) == (b"1", ["completed"])
 
 
 async def test_many_lost_runs_are_rescued_in_one_sweep() -> None:
