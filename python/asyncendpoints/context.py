@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from asyncendpoints.request import StoredRequest, decode_request
 from asyncendpoints.result import Result
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
 
     from asyncendpoints._core import Claim
+    from asyncendpoints.effects import Effects
     from asyncendpoints.payload import PayloadType
+    from asyncendpoints.progress import Progress
 
     # A bare `JobContext` stands for any payload; at run time a plain type variable serves (typing has defaults
     # from Python 3.13 on).
@@ -49,6 +51,15 @@ class JobDepends:
         return f"JobDepends({getattr(self.dependency, '__name__', self.dependency)})"
 
 
+class Effect(NamedTuple):
+    """A side effect that is to happen at most once; see `JobContext.once`."""
+
+    key: str
+    function: Callable[[], Any]
+    on_uncertain: Literal["fail", "retry"]
+    release_on: tuple[type[BaseException], ...]
+
+
 class RunServices(Protocol):
     """What a run offers to its context: implemented by the worker's run."""
 
@@ -62,32 +73,14 @@ class RunServices(Protocol):
         """Whether the handler was asked to end."""
         ...
 
-    async def progress(self, percent: float | None, message: str | None, data: Any) -> None:
-        """Tell clients how far the job is."""
+    @property
+    def progress(self) -> Progress:
+        """Writes the run's progress."""
         ...
 
-    def progress_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
-        """Do the same from a handler's thread."""
-        ...
-
-    async def once(
-        self,
-        key: str,
-        function: Callable[[], Any],
-        on_uncertain: Literal["fail", "retry"],
-        release_on: tuple[type[BaseException], ...],
-    ) -> Any:
-        """Run a side effect at most once."""
-        ...
-
-    def once_from_thread(
-        self,
-        key: str,
-        function: Callable[[], Any],
-        on_uncertain: Literal["fail", "retry"],
-        release_on: tuple[type[BaseException], ...],
-    ) -> Any:
-        """Do the same from a handler's thread."""
+    @property
+    def effects(self) -> Effects:
+        """Runs its side effects at most once."""
         ...
 
 
@@ -101,7 +94,7 @@ class FromThread:
 
     def progress(self, percent: float | None = None, message: str | None = None, data: Any = None) -> None:
         """Tell clients how far the job is; see `JobContext.progress`."""
-        self._run.progress_from_thread(percent, message, data)
+        self._run.progress.report_from_thread(percent, message, data)
 
     def once(
         self,
@@ -112,7 +105,7 @@ class FromThread:
         release_on: tuple[type[BaseException], ...] = (),
     ) -> R:
         """Run a plain function at most once over all attempts; see `JobContext.once`."""
-        return self._run.once_from_thread(key, function, on_uncertain, release_on)
+        return self._run.effects.once_from_thread(Effect(key, function, on_uncertain, release_on))
 
 
 class JobContext(Generic[T]):
@@ -204,7 +197,7 @@ class JobContext(Generic[T]):
             ValueError: A value is out of its bounds.
             StaleLease: The run no longer owns its job.
         """
-        await self._run.progress(percent, message, data)
+        await self._run.progress.report(percent, message, data)
 
     async def once(
         self,
@@ -231,7 +224,7 @@ class JobContext(Generic[T]):
             ResultNotSerializable: The value is not JSON.
             StaleLease: The run no longer owns its job.
         """
-        return await self._run.once(key, function, on_uncertain, release_on)
+        return await self._run.effects.once(Effect(key, function, on_uncertain, release_on))
 
 
 current_job: ContextVar[JobContext[Any] | None] = ContextVar("asyncendpoints_current_job", default=None)

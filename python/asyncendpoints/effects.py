@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import msgspec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Claim, Reservation
     from asyncendpoints.clock import Clock
+    from asyncendpoints.context import Effect
     from asyncendpoints.stores.base import Store
 
 LONGEST_KEY: Final = 255
@@ -45,67 +46,55 @@ class Effects:
         self._loop = asyncio.get_running_loop()
         self._running: dict[str, asyncio.Lock] = {}
 
-    async def once(
-        self,
-        key: str,
-        function: Callable[[], Any],
-        on_uncertain: Literal["fail", "retry"],
-        release_on: tuple[type[BaseException], ...],
-    ) -> Any:
-        """Run the effect unless it has been run, on the event loop; see `JobContext.once`."""
-        _check(key, on_uncertain)
+    async def once(self, effect: Effect) -> Any:
+        """Run the effect unless it has been run, on the event loop."""
+        _check(effect)
         # Two calls of one run with one key take turns: the second finds what the first recorded.
-        async with self._running.setdefault(key, asyncio.Lock()):
+        async with self._running.setdefault(effect.key, asyncio.Lock()):
             nonce = uuid4().hex
-            known, value = await self._reserve(key, nonce, on_uncertain)
+            known, value = await self._reserve(effect, nonce)
             if known:
                 return value
             try:
-                value = function()
+                value = effect.function()
                 if isawaitable(value):
                     value = await value
-            except release_on:
-                await self._record(key, nonce, None)
+            except effect.release_on:
+                await self._record(effect, nonce, None)
                 raise
             body = _encode(value)
-            await self._record(key, nonce, body)
+            await self._record(effect, nonce, body)
             return _decode(body)
 
-    def once_from_thread(
-        self,
-        key: str,
-        function: Callable[[], Any],
-        on_uncertain: Literal["fail", "retry"],
-        release_on: tuple[type[BaseException], ...],
-    ) -> Any:
-        """Run the effect unless it has been run, in the calling thread; see `JobContext.once`."""
-        _check(key, on_uncertain)
+    def once_from_thread(self, effect: Effect) -> Any:
+        """Run the effect unless it has been run, in the calling thread."""
+        _check(effect)
         nonce = uuid4().hex
-        known, value = self._on_loop(self._reserve(key, nonce, on_uncertain))
+        known, value = self._on_loop(self._reserve(effect, nonce))
         if known:
             return value
         try:
-            value = function()
-        except release_on:
-            self._on_loop(self._record(key, nonce, None))
+            value = effect.function()
+        except effect.release_on:
+            self._on_loop(self._record(effect, nonce, None))
             raise
         body = _encode(value)
-        self._on_loop(self._record(key, nonce, body))
+        self._on_loop(self._record(effect, nonce, body))
         return _decode(body)
 
     def _on_loop(self, call: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 
-    async def _reserve(self, key: str, nonce: str, on_uncertain: Literal["fail", "retry"]) -> tuple[bool, Any]:
-        reservation = await self._ask(key, nonce, takeover=False)
+    async def _reserve(self, effect: Effect, nonce: str) -> tuple[bool, Any]:
+        reservation = await self._ask(effect.key, nonce, takeover=False)
         if reservation.word == "uncertain":
-            if on_uncertain == "fail":
-                raise EffectUncertain(key)
-            reservation = await self._ask(key, nonce, takeover=True)
+            if effect.on_uncertain == "fail":
+                raise EffectUncertain(effect.key)
+            reservation = await self._ask(effect.key, nonce, takeover=True)
         if reservation.word == "recorded":
             return True, None if reservation.value is None else _decode(reservation.value)
         if reservation.word != "reserved":
-            raise StaleLease(f"job {self._claim.job_id} is no longer this run's; the effect {key!r} was not run")
+            raise StaleLease(f"job {self._claim.job_id} is no longer this run's; {effect.key!r} was not run")
         return False, None
 
     async def _ask(self, key: str, nonce: str, *, takeover: bool) -> Reservation:
@@ -116,20 +105,20 @@ class Effects:
             )
         )
 
-    async def _record(self, key: str, nonce: str, value: bytes | None) -> None:
+    async def _record(self, effect: Effect, nonce: str, value: bytes | None) -> None:
         claim = self._claim
         recorded = await _answered(
-            lambda: self._store.record(claim.job_id, claim.fence, key, nonce, value, now=self._clock.store_now())
+            lambda: self._store.record(claim.job_id, claim.fence, effect.key, nonce, value, now=self._clock.store_now())
         )
         if not recorded:
-            raise StaleLease(f"job {claim.job_id} is no longer this run's; the end of {key!r} was not recorded")
+            raise StaleLease(f"job {claim.job_id} is no longer this run's; the end of {effect.key!r} was not recorded")
 
 
-def _check(key: str, on_uncertain: str) -> None:
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise ValueError(f"the key of an effect must be 1 to {LONGEST_KEY} characters, not {len(key)}")
-    if on_uncertain not in {"fail", "retry"}:
-        raise ValueError(f"on_uncertain must be 'fail' or 'retry', not {on_uncertain!r}")
+def _check(effect: Effect) -> None:
+    if not 1 <= len(effect.key) <= LONGEST_KEY:
+        raise ValueError(f"the key of an effect must be 1 to {LONGEST_KEY} characters, not {len(effect.key)}")
+    if effect.on_uncertain not in {"fail", "retry"}:
+        raise ValueError(f"on_uncertain must be 'fail' or 'retry', not {effect.on_uncertain!r}")
 
 
 def _encode(value: Any) -> bytes:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from contextvars import copy_context
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -19,7 +19,7 @@ from asyncendpoints.effects import Effects
 from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable
 from asyncendpoints.failures import RELEASED, STOPPED, Outcome, handler_unknown, raised, timed_out, unreadable
 from asyncendpoints.job_log import log_raised
-from asyncendpoints.progress import Progress, encode_progress
+from asyncendpoints.progress import Progress
 from asyncendpoints.result import Result, ResultMeta, encode_meta
 
 if TYPE_CHECKING:
@@ -132,45 +132,16 @@ class Run:
         if self.started and not self.in_thread and self.task is not None:
             self.task.cancel()
 
-    async def progress(self, percent: float | None, message: str | None, data: Any) -> None:
-        """Tell clients how far the job is."""
-        await self._writer().report(encode_progress(percent, message, data))
-
-    def progress_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
-        """Do the same from a handler's thread."""
-        self._writer().report_from_thread(encode_progress(percent, message, data))
-
-    async def once(
-        self,
-        key: str,
-        function: Callable[[], Any],
-        on_uncertain: Literal["fail", "retry"],
-        release_on: tuple[type[BaseException], ...],
-    ) -> Any:
-        """Run a side effect at most once."""
-        return await self._effect_runner().once(key, function, on_uncertain, release_on)
-
-    def once_from_thread(
-        self,
-        key: str,
-        function: Callable[[], Any],
-        on_uncertain: Literal["fail", "retry"],
-        release_on: tuple[type[BaseException], ...],
-    ) -> Any:
-        """Do the same from a handler's thread."""
-        return self._effect_runner().once_from_thread(key, function, on_uncertain, release_on)
-
-    def serve_thread(self) -> None:
-        """Make what a handler's thread may ask for, while still on the event loop."""
-        self._writer()
-        self._effect_runner()
-
-    def _writer(self) -> Progress:
+    @property
+    def progress(self) -> Progress:
+        """Writes the run's progress."""
         if self.progress_writer is None:
             self.progress_writer = Progress(self.claim, self.services.store, self.services.clock)
         return self.progress_writer
 
-    def _effect_runner(self) -> Effects:
+    @property
+    def effects(self) -> Effects:
+        """Runs its side effects at most once."""
         if self._effects is None:
             self._effects = Effects(self.claim, self.services.store, self.services.clock)
         return self._effects
@@ -234,7 +205,8 @@ async def _call_in_thread(run: Run, function: Callable[[], Any]) -> Any:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
     context = copy_context()
-    run.serve_thread()
+    # What the thread may ask for belongs to the event loop, and is made here.
+    _ = run.progress, run.effects
 
     def tell(value: Any, error: BaseException | None) -> None:
         if not ended.done():

@@ -63,13 +63,15 @@ class Progress:
         self._writing: asyncio.Task[None] | None = None
         self._stale = False
 
-    async def report(self, body: bytes) -> None:
+    async def report(self, percent: float | None, message: str | None, data: Any) -> None:
         """Write this progress now, or join it with what follows within the interval.
 
         Raises:
+            ValueError: A value is out of its bounds, or cannot be written as JSON.
             StaleLease: The run no longer owns its job.
             StoreUnavailable: The store does not answer; the progress is kept for the next write.
         """
+        body = encode_progress(percent, message, data)
         self._check()
         self._pending = body
         if self._timer is not None or self._writing is not None:
@@ -80,12 +82,14 @@ class Progress:
         # A handler that only computes and reports must still let others run, and hear of its cancellation.
         await asyncio.sleep(0)
 
-    def report_from_thread(self, body: bytes) -> None:
+    def report_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
         """Hand this progress to the event loop.
 
         Raises:
+            ValueError: A value is out of its bounds, or cannot be written as JSON.
             StaleLease: The run no longer owns its job.
         """
+        body = encode_progress(percent, message, data)
         self._check()
         armed = self._pending is not None
         self._pending = body

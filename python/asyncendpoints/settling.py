@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextvars import Context
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -52,7 +53,7 @@ class Settler:
         self._hurry = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._task = asyncio.get_running_loop().create_task(self._write_all())
+        self._task = asyncio.get_running_loop().create_task(self._write_all(), context=Context())
 
     @property
     def waiting(self) -> int:
