@@ -50,8 +50,9 @@ format: $(DEV) ## Format and fix what tools can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BENCH) $(BUILT) ## Measure, beside peers in the same run; results go to benches/results
+bench: $(BENCH) $(BUILT) ## Measure, beside peers in the same run; into benches/results and the README
 	$(BIN)/python -m benches
+	$(BIN)/python -m benches.report
 
 mutation: $(DEV) $(BUILT) ## Remove one fence condition after the other: the suite must notice each
 	$(BIN)/python -m tests.mutation
