@@ -24,7 +24,7 @@ from asyncendpoints.http.representation import encode_job, retry_after
 from asyncendpoints.http.results import result_reply
 from asyncendpoints.http.urls import job_urls, url_prefix
 from asyncendpoints.http.waiting import wait_for_end, while_there
-from asyncendpoints.submission import Draft
+from asyncendpoints.submission import Draft, new_job
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -90,10 +90,24 @@ async def accept(
     owner = None if settings.owner is None else await owner_of(request, settings)
     if key is not None and fingerprint is None:
         fingerprint = await request_fingerprint(scope, body if sent is None else sent, settings)
-    draft = Draft(endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner)
-    if policy.before_enqueue is None:
-        return await _write(request, endpoint, draft, response_headers)
-    return await _with_hook(policy.before_enqueue, request, endpoint, draft, response_headers)
+    if policy.before_enqueue is not None:
+        draft = Draft(endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner)
+        return await _with_hook(policy.before_enqueue, request, endpoint, draft, response_headers)
+    # Nobody is to change it, so no draft is made.
+    now = endpoint.engine.clock.store_now()
+    job = new_job(
+        endpoint.handler,
+        body,
+        stored,
+        queue=None,
+        priority=None,
+        delay=delay,
+        key=key,
+        fingerprint=fingerprint,
+        owner=owner,
+        now=now,
+    )
+    return await _write(request, endpoint, endpoint.engine.enqueue(job, now), key, response_headers)
 
 
 async def _with_hook(
@@ -112,7 +126,8 @@ async def _with_hook(
         if written:
             raise ConfigurationError("a before_enqueue hook may call call_next once; twice would submit twice")
         written = True
-        return await _write(request, endpoint, draft, response_headers)
+        work = endpoint.engine.submit(draft)
+        return await _write(request, endpoint, work, draft.idempotency_key, response_headers)
 
     response = await hook(request, call_next)
     if not isinstance(response, Response):
@@ -124,15 +139,20 @@ async def _with_hook(
 
 
 async def _write(
-    request: Request, endpoint: HttpEndpoint, draft: Draft, response_headers: Sequence[tuple[bytes, bytes]]
+    request: Request,
+    endpoint: HttpEndpoint,
+    work: Awaitable[Submission],
+    key: str | None,
+    response_headers: Sequence[tuple[bytes, bytes]],
 ) -> Response:
+    """Store the job, and answer in the way that the client prefers."""
     try:
-        submission = await endpoint.engine.submit(draft)
+        submission = await work
     except ConfigurationError:
         raise  # What a hook made of the draft cannot be stored: the application's mistake, not the client's.
     except AsyncEndpointsError as error:
-        return problem_for(request.scope, error, request_id=draft.idempotency_key, headers=response_headers)
-    if draft.idempotency_key is None:
+        return problem_for(request.scope, error, request_id=key, headers=response_headers)
+    if key is None:
         _warn(endpoint, submission.job.job_id)
     accepts: list[bytes] = []
     prefers: list[bytes] = []

@@ -33,7 +33,8 @@ SCOPE_KEY: Final = "asyncendpoints.capture"
 DISCARD: Final = 4 * 1_048_576
 """How much of a refused body is read and dropped, for clients that write before they read."""
 
-_FORMS = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
+_PLAIN_JSON: Final = [b"application/json"]
+_FORMS: Final = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
 
 
 class BodyTarget(Protocol):
@@ -161,15 +162,27 @@ class Capture:
             if message.get("more_body", False) or len(body) > limit:
                 body = await self._gather(body, limit, message.get("more_body", False))
         kind = target.body_kind(self._scope)
+        if kind != "json" or content_types != _PLAIN_JSON:
+            self._check_type(kind, content_types, body)
+        if kind == "json" and body:
+            try:
+                check_json(body, max_depth=target.engine.settings.max_json_depth)
+            except MalformedPayload as error:
+                raise Refused(problem_for(self._scope, error)) from error
+        self.body = body
+        return body
+
+    def _check_type(self, kind: BodyKind, content_types: list[bytes], body: bytes) -> None:
+        """Refuse a body of a type that the endpoint does not take (Refused)."""
         taken = _not_taken(kind, content_types)
         if taken is None and kind == "form" and body and not content_types:
             taken = "a form"
         if taken is not None:
             raise Refused(_unsupported(self._scope, content_types, taken))
-        if kind == "json":
-            _check_json(self._scope, body, content_types, target)
-        self.body = body
-        return body
+        if kind == "json" and not content_types:
+            # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in
+            # the list that their header objects share with the scope.
+            self._scope["headers"].append((b"content-type", b"application/json"))
 
     async def _resume(self, body: bytes, limit: int) -> bytes:
         """Go on where an inner middleware stopped reading before the route was known."""
@@ -288,18 +301,6 @@ def _not_taken(kind: BodyKind, content_types: list[bytes]) -> str | None:
     if kind == "form" and not all(media_type(value) in _FORMS for value in content_types):
         return "a form"
     return None
-
-
-def _check_json(scope: Scope, body: bytes, content_types: list[bytes], target: BodyTarget) -> None:
-    if not content_types:
-        # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in the
-        # list that their header objects share with the scope.
-        scope["headers"].append((b"content-type", b"application/json"))
-    if body:
-        try:
-            check_json(body, max_depth=target.engine.settings.max_json_depth)
-        except MalformedPayload as error:
-            raise Refused(problem_for(scope, error)) from error
 
 
 def _too_large(scope: Scope, limit: int, *, close: bool) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -98,14 +99,13 @@ class EventStream(Response):
         self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            try:
+        """Send the stream, and then run the background task, whether or not the client stayed to the end."""
+        # ASGI servers may also say by OSError that the client is gone.
+        with contextlib.suppress(ClientGone, OSError):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if scope["method"] != "HEAD":
                 await while_there(receive, self._stream(send))
-            except (ClientGone, OSError):
-                return  # ASGI servers may also say by OSError that the client is gone.
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         if self.background is not None:
             await self.background()
 

@@ -79,10 +79,10 @@ async def request_fingerprint(scope: Mapping[str, Any], body: bytes | None, sett
     """Return the digest of what is asked for: method, path, query without the key, body (IDM-2)."""
     content = body or b""
     if content:
-        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-        if b"form" in content_type.lower():
-            form = await form_digest(content_type, content)
-            content = content if form is None else form
+        for name, value in scope["headers"]:
+            if name == b"content-type" and value != b"application/json":
+                content = await form_digest(value, content) or content
+                break
     query: bytes = scope["query_string"]
     if settings.idempotency_query is not None and query:
         query = without_parameter(query, settings.idempotency_query)

@@ -71,9 +71,39 @@ _decode_any = msgspec.json.Decoder().decode
 
 def encode_job(job: Job, urls: JobUrls) -> bytes:
     """Return the job resource as JSON."""
-    runs = job.runs
-    state = job.state
     request_id = job.request_id
+    state = job.state
+    warnings = () if request_id is not None or job.request is None else (NO_KEY,)
+    if job.version == 1:
+        # As it was stored: most members have no value yet, and asking for each of them costs as much as the rest.
+        created = timestamp(job.created_at)
+        return _encode(
+            JobResource(
+                job.job_id,
+                request_id,
+                job.handler,
+                state,
+                False,
+                created,
+                _maybe(job.scheduled_at),
+                None,
+                None,
+                created,
+                None,
+                0,
+                job.max_attempts,
+                _maybe(job.due_at) if state == "scheduled" else None,
+                [],
+                None,
+                None,
+                None,
+                job.redrive_of,
+                None,
+                warnings,
+                *urls,
+            )
+        )
+    runs = job.runs
     return _encode(
         JobResource(
             job.job_id,
@@ -96,11 +126,8 @@ def encode_job(job: Job, urls: JobUrls) -> bytes:
             _raw(job.error) if state == "failed" else None,
             job.redrive_of,
             _maybe(job.cancel_requested_at),
-            () if request_id is not None or job.request is None else (NO_KEY,),
-            urls.status,
-            urls.result,
-            urls.events,
-            urls.cancel,
+            warnings,
+            *urls,
         )
     )
 

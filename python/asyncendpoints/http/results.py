@@ -33,7 +33,9 @@ _OURS: Final = frozenset(
         "content-length",
         "content-range",
         "content-type",
+        "idempotent-replayed",
         "keep-alive",
+        "preference-applied",
         "proxy-connection",
         "te",
         "trailer",
@@ -41,7 +43,8 @@ _OURS: Final = frozenset(
         "upgrade",
     }
 )
-"""Headers that a handler cannot choose: they describe the message and the connection, which it never sees."""
+"""Headers that a handler cannot choose: they describe the request, the message and the connection, which it never
+sees."""
 
 
 def result_reply(
@@ -60,7 +63,7 @@ def result_reply(
         engine: Whose clock is asked.
         job: The job.
         urls: Its URLs.
-        headers: Further headers of the answer.
+        headers: The library's own headers of the answer. A handler's Cache-Control stands instead of theirs.
         ranges: Whether the request's `Range` counts.
     """
     state = job.state
@@ -76,7 +79,7 @@ def result_reply(
             detail,
             job_id=job.job_id,
             request_id=job.request_id,
-            headers=headers,
+            headers=_of_problem(headers),
         )
     return Reply(202, encode_job(job, urls), (JSON, retry_after(job, engine.clock), *headers))
 
@@ -92,7 +95,7 @@ def _completed(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes
     made = _safe_headers(meta)
     if not any(name == b"etag" for name, _ in made):
         made.append((b"etag", b'"%d"' % job.version))
-    made += headers
+    _add(made, headers)
     if meta.status_code in (204, 205, 304):
         return Reply(meta.status_code, b"", made)
     if meta.media_type is not None and _VALUE.fullmatch(meta.media_type):
@@ -137,7 +140,7 @@ def _failed(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, b
     members.setdefault("jobId", job.job_id)
     if job.request_id is not None:
         members.setdefault("requestId", job.request_id)
-    return problem_reply(status, members, headers)
+    return problem_reply(status, members, _of_problem(headers))
 
 
 def _expired(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, bytes]]) -> Reply:
@@ -147,8 +150,22 @@ def _expired(scope: Mapping[str, Any], job: Job, headers: Sequence[tuple[bytes, 
         "The job has ended, and the time for which its result is kept has passed.",
         job_id=job.job_id,
         request_id=job.request_id,
-        headers=headers,
+        headers=_of_problem(headers),
     )
+
+
+def _add(made: list[tuple[bytes, bytes]], headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Add the library's headers to the handler's; where there may be one, the caching is the handler's to choose."""
+    chosen = {name for name, _ in made}
+    ours = {name for name, _ in headers}
+    if b"content-location" in chosen and b"content-location" in ours:
+        made[:] = [pair for pair in made if pair[0] != b"content-location"]
+    made += [pair for pair in headers if pair[0] != b"cache-control" or b"cache-control" not in chosen]
+
+
+def _of_problem(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that go on a problem, which says by itself that it is not kept."""
+    return [pair for pair in headers if pair[0] != b"cache-control"]
 
 
 def _safe_headers(meta: ResultMeta) -> list[tuple[bytes, bytes]]:

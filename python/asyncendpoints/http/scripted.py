@@ -46,8 +46,7 @@ def scripted_request(
 
 def _plain(value: Any) -> Any:
     value = msgspec.to_builtins(value)
-    storable = isinstance(value, (str, float)) or (isinstance(value, int) and -(2**63) <= value < 2**63)
-    return value if storable else str(value)
+    return value if isinstance(value, (str, float, int)) else str(value)
 
 
 def _several(value: Any) -> list[Any]:

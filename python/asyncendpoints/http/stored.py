@@ -19,7 +19,9 @@ def full_path(scope: Mapping[str, Any]) -> str:
     """Return the path as the client sent it, with the root path, wherever the server puts that."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
-    return path if not root or path.startswith(root) else root + path
+    if not root or path == root or path.startswith(root + "/"):
+        return path
+    return root + path
 
 
 def stored_request(
@@ -62,7 +64,7 @@ def _plain(path_params: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     return {
         name: value
-        if isinstance(value, (str, float)) or (isinstance(value, int) and -(2**63) <= value < 2**63)
+        if isinstance(value, (str, float, int))
         else str(value)
         for name, value in path_params.items()
     }

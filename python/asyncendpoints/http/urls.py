@@ -59,7 +59,7 @@ def job_urls(prefix: str, settings: Settings, job_id: str) -> JobUrls:
     base = prefix + settings.jobs_path.rstrip("/")
     job = f"{base}/{job_id}"
     return JobUrls(
-        base + settings.status_path.replace("{job_id}", job_id),
+        job if settings.status_path == "/{job_id}" else base + settings.status_path.replace("{job_id}", job_id),
         job + "/result",
         job + "/events",
         job + "/cancel",
