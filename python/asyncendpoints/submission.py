@@ -31,6 +31,12 @@ KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 """What an idempotency key may be, once unquoted."""
 
 
+DIGESTED: Final = "blake2b:"
+"""What an owner begins with that stands for one which no store takes."""
+
+_LONGEST_OWNER: Final = 255
+
+
 @dataclass(slots=True)
 class Draft:
     """A submission that may still be changed: what a `before_enqueue` hook finds as `request.state.submission`."""
@@ -85,7 +91,7 @@ class Draft:
             now: UTC milliseconds for the id; None is the system's clock.
 
         Raises:
-            ConfigurationError: Queue, priority, delay or owner are out of their bounds.
+            ConfigurationError: Queue, priority or delay are out of their bounds, or the owner is empty.
             IdempotencyKeyInvalid: The key is not what a key may be.
         """
         return new_job(
@@ -132,7 +138,7 @@ def new_job(
     """Return a job to store, with an id of its own; queue and priority are the policy's where they are None.
 
     Raises:
-        ConfigurationError: Queue, priority, delay or owner are out of their bounds.
+        ConfigurationError: Queue, priority or delay are out of their bounds, or the owner is empty.
         IdempotencyKeyInvalid: The key is not what a key may be.
     """
     # Only what differs from the core's own defaults is passed: each argument costs as much as a lookup.
@@ -143,7 +149,7 @@ def new_job(
     if request is not None:
         given["request"] = stored = encode_request(request)
     if owner is not None:
-        given["owner"] = owner
+        given["owner"] = owner = stored_owner(owner)
     if key is not None:
         if fingerprint is None:
             fingerprint = fingerprint_of(handler.name.encode(), stored or b"", payload or b"")
@@ -205,6 +211,30 @@ def fingerprint(method: str, path: str, query: str, body: bytes) -> bytes:
     return fingerprint_of(
         method.encode(), path.encode("utf-8", "surrogateescape"), query.encode("utf-8", "surrogateescape"), body
     )
+
+
+def stored_owner(owner: str) -> str:
+    """Return an owner as jobs have it: any text names one, however long, except the empty one.
+
+    A store takes 1 to 255 characters of valid Unicode without NUL. Every other owner is known by its digest, so that
+    the same text is the same owner when jobs are submitted, found by their keys, and read.
+    """
+    if len(owner) <= _LONGEST_OWNER and "\0" not in owner and (owner.isascii() or _is_unicode(owner)):
+        return owner
+    return owner_digest(owner)
+
+
+def owner_digest(owner: str) -> str:
+    """Return what an owner is known by whose own text is not stored."""
+    return DIGESTED + hashlib.blake2b(owner.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def scope_of(handler: str, owner: str | None) -> str:

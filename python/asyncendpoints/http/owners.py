@@ -32,7 +32,9 @@ async def owner_of(request: Request, settings: Settings) -> str | None:
         owner = await owner
     if owner is not None and not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"the owner function must return a string or None, not {type(owner).__name__}")
-    if owner is not None and owner.startswith(DIGESTED):
+    if not owner:
+        return None
+    if owner.startswith(DIGESTED):
         # Nobody gets at another's jobs by calling himself by the digest of the other's name.
         return owner_digest(owner)
     return stored_owner(owner)
