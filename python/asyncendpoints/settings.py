@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MEBIBYTE: Final = 1_048_576
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PATH: Final = re.compile(r"/|(?:/[A-Za-z0-9._~-]+)+/?")
+_JOB_ID: Final = "{job_id}"
+_TAKEN: Final = frozenset({"/{job_id}/result", "/{job_id}/events", "/{job_id}/cancel"})
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9_.~-]+")
 
 
@@ -33,9 +36,19 @@ def _whole(name: str, value: Any, least: int, most: int) -> None:
         raise _fail(name, value, f"a whole number from {least} to {most}")
 
 
-def _path(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value.startswith("/") or value != value.strip():
-        raise _fail(name, value, "a path that starts with a slash")
+def _path(name: str, value: Any, example: str) -> None:
+    """Check a path that stands in routes and in URLs alike: nothing in it may need an escape, or vanish."""
+    if (
+        not isinstance(value, str)
+        or not _PATH.fullmatch(value.replace(_JOB_ID, "x") if name == "status_path" else value)
+        or not {".", ".."}.isdisjoint(value.split("/"))
+    ):
+        raise _fail(
+            name,
+            value,
+            f"a path such as {example!r}: a slash, then names of ASCII letters, digits and -._~, with one slash "
+            "between two of them",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +56,10 @@ class Settings:
     """Everything that `AsyncEndpoints` lets its user choose.
 
     Args:
-        owner: Maps a request to its owner, or None; another owner's job is not found.
+        owner: Maps a request to its owner, or None; another owner's job is not found. An empty owner is none.
         namespace: Separates applications that share one store.
-        jobs_path: The prefix of the job routes.
-        status_path: The path of one job below `jobs_path`; must contain `{job_id}`.
+        jobs_path: The prefix of the job routes; of ASCII letters, digits, `-._~` and slashes.
+        status_path: The path of one job below `jobs_path`, of the same characters and one `{job_id}`.
         concurrency: How many jobs a worker runs at once.
         threads: How many plain functions run at once, in threads.
         max_queued: How many jobs may wait in one queue; None is without bound.
@@ -112,10 +125,12 @@ class Settings:
             raise _fail("owner", self.owner, "a function of the request that returns a string or None")
         if not NAME.fullmatch(self.namespace):
             raise _fail("namespace", self.namespace, f"a name that matches {NAME.pattern}")
-        _path("jobs_path", self.jobs_path)
-        _path("status_path", self.status_path)
-        if "{job_id}" not in self.status_path:
-            raise _fail("status_path", self.status_path, "a path with {job_id} in it, such as '/{job_id}/status'")
+        _path("jobs_path", self.jobs_path, "/jobs")
+        _path("status_path", self.status_path, "/{job_id}/status")
+        if self.status_path.count(_JOB_ID) != 1:
+            raise _fail("status_path", self.status_path, "a path with one {job_id} in it, such as '/{job_id}/status'")
+        if self.status_path.rstrip("/") in _TAKEN:
+            raise _fail("status_path", self.status_path, "another path than those of the result, events and cancel")
         if self.queues is not None:
             self._check_queues(self.queues)
 

@@ -23,7 +23,26 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ("owner", "somebody"),
         ("namespace", "a b"),
         ("jobs_path", "jobs"),
+        ("jobs_path", ""),
+        ("jobs_path", "/a b"),
+        ("jobs_path", "/a?b"),
+        ("jobs_path", "/a#b"),
+        ("jobs_path", "/a%20b"),
+        ("jobs_path", "/aufträge"),
+        ("jobs_path", "/{tenant}/jobs"),
+        ("jobs_path", "//jobs"),
+        ("jobs_path", "/a/../b"),
+        ("jobs_path", "/jobs\n"),
+        ("jobs_path", b"/jobs"),
         ("status_path", "/status"),
+        ("status_path", "{job_id}"),
+        ("status_path", "/{job_id}/{job_id}"),
+        ("status_path", "/{job_id}?status"),
+        ("status_path", "/{job_id:uuid}"),
+        ("status_path", "/{tenant}/{job_id}"),
+        ("status_path", "/{job_id}/zustände"),
+        ("status_path", "/{job_id}/result"),
+        ("status_path", "/{job_id}/events/"),
         ("concurrency", 0),
         ("concurrency", True),
         ("threads", 1.5),
@@ -50,6 +69,28 @@ def test_a_value_that_cannot_work_is_refused_by_name(name: str, value: Any) -> N
     """The error names the setting, what it takes and what it was given."""
     with pytest.raises(ConfigurationError, match=name):
         make_settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["jobs_path", "status_path"])
+def test_a_path_that_no_url_takes_as_it_is_is_refused_with_the_remedy(name: str) -> None:
+    """The error says what a path may be made of, and shows one."""
+    with pytest.raises(ConfigurationError, match=rf"^{name} must be a path such as '/.*ASCII letters, digits and -._~"):
+        make_settings(**{name: "/{job_id}/aufträge"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("jobs_path", "/"),
+        ("jobs_path", "/v1.0/my-jobs_~/"),
+        ("status_path", "/{job_id}/status"),
+        ("status_path", "/status/{job_id}"),
+        ("status_path", "/job-{job_id}"),
+    ],
+)
+def test_a_path_of_unreserved_characters_is_taken(name: str, value: str) -> None:
+    """What stands in a URL as it is stays as it is."""
+    assert getattr(make_settings(**{name: value}), name) == value
 
 
 def test_a_name_that_is_no_setting_is_refused_with_the_list_of_those_that_are() -> None:
