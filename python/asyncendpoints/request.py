@@ -34,13 +34,34 @@ class StoredRequest(msgspec.Struct, frozen=True, array_like=True, omit_defaults=
     """Whether the framework embedded the body's fields; None where it has no such notion."""
 
 
+_INTEGER: Final = 1
+"""The MessagePack extension for integers that have more than 64 bits: big-endian two's complement."""
+
+
+def _extension(code: int, data: memoryview) -> Any:
+    if code != _INTEGER:
+        raise msgspec.ValidationError(f"a stored request has an unknown extension {code}")
+    return int.from_bytes(data, "big", signed=True)
+
+
+def _packed(value: Any) -> Any:
+    if not isinstance(value, int) or -(2**63) <= value < 2**63:
+        return value
+    return msgspec.msgpack.Ext(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(StoredRequest)
+_decoder = msgspec.msgpack.Decoder(StoredRequest, ext_hook=_extension)
 
 
 def encode_request(request: StoredRequest) -> bytes:
     """Return the bytes to store."""
-    return _encoder.encode(request)
+    try:
+        return _encoder.encode(request)
+    except OverflowError:
+        # Only path parameters are numbers, and MessagePack's own integers end at 64 bits.
+        packed = {name: _packed(value) for name, value in request.path_params.items()}
+        return _encoder.encode(msgspec.structs.replace(request, path_params=packed))
 
 
 def decode_request(body: bytes) -> StoredRequest:

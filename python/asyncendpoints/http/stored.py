@@ -18,7 +18,7 @@ _NO_VALUES: dict[str, bytes] = {}
 def full_path(scope: Mapping[str, Any]) -> str:
     """Return the path as the client sent it, with the root path, wherever the server puts that."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
+    root: str = scope.get("root_path", "").rstrip("/")
     if not root or path == root or path.startswith(root + "/"):
         return path
     return root + path
@@ -62,9 +62,4 @@ def _plain(path_params: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return path parameters as what can be stored: their values, or the text of richer ones."""
     if not path_params:
         return {}
-    return {
-        name: value
-        if isinstance(value, (str, float, int))
-        else str(value)
-        for name, value in path_params.items()
-    }
+    return {name: value if isinstance(value, (str, float, int)) else str(value) for name, value in path_params.items()}
