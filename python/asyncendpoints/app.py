@@ -344,10 +344,7 @@ class AsyncEndpoints:
         Args:
             grace: Seconds that running handlers get to end; None is the setting `shutdown_grace`.
         """
-        try:
-            await self.engine.drain(grace)
-        finally:
-            await self.engine.close()
+        await self.engine.stop(grace)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,8 @@ from asyncendpoints.signals import ShutdownSignals
 from asyncendpoints.worker import Worker
 
 if TYPE_CHECKING:
+    import signal
+
     from asyncendpoints._core import Cancellation
     from asyncendpoints.clock import Clock
     from asyncendpoints.job import Job, NewJob
@@ -58,6 +59,8 @@ class Engine:
         self.settings = settings
         self.clock: Clock = SystemClock() if clock is None else clock
         self._generation = forks.generation()
+        self._lives = 0
+        self._works: bool | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -69,6 +72,7 @@ class Engine:
         self._signals: ShutdownSignals | None = None
         self._signals_seen = 0
         self._ending: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._waits: set[asyncio.Task[Job | None]] = set()
 
     @property
@@ -133,6 +137,8 @@ class Engine:
         if self._started:
             raise ConfigurationError("already started; an application is started once, by its lifespan or by you")
         self._started = True
+        self._lives += 1
+        self._works = self.settings.worker if worker is None else worker
         try:
             await self._open()
         except BaseException:
@@ -140,7 +146,7 @@ class Engine:
             raise
         install_record_factory()
         self._maintenance = Maintenance(self.store, self.settings, self.clock)
-        if self.settings.worker if worker is None else worker:
+        if self._works:
             self._worker = Worker(self.store, self.registry, self.settings, self.clock)
         self._signals = ShutdownSignals(self._signaled)
         traits = self.store.traits
@@ -166,9 +172,10 @@ class Engine:
 
     async def _end_process(self, number: signal.Signals) -> None:
         # Nobody else acts on the signal: its default action, which was put off for the drain, follows now.
-        await self.drain()
-        await self.close()
-        signal.raise_signal(number)
+        signals = self._signals
+        await self.stop()
+        if signals is not None:
+            signals.act(number)
 
     def begin_drain(self) -> None:
         """Stop claiming, be unready, let held waits answer and streams close. Idempotent; on the engine's loop."""
@@ -192,11 +199,26 @@ class Engine:
         if self._worker is not None:
             self._worker.leave_now()
 
+    async def stop(self, grace: float | None = None) -> None:
+        """Drain and close: what is started meanwhile, after another stop has ended first, is left alone."""
+        life = self._lives
+        try:
+            await self.drain(grace)
+        finally:
+            if life == self._lives:
+                await self.close()
+
     async def close(self) -> None:
         """End everything that `start` started, without grace. Idempotent; the engine can be started again."""
         if not self._started or self._generation != forks.generation():
             return
         self.begin_drain()
+        if self._closing is None or self._closing.done():
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+        # Whoever asks for it waits for the same one, which goes on although one of them is cancelled.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         worker, maintenance, signals = self._worker, self._maintenance, self._signals
         if worker is not None:
             await worker.drain(0)
@@ -206,7 +228,8 @@ class Engine:
         if signals is not None:
             signals.restore()
         try:
-            await self.store.close()
+            if self._opened:
+                await self.store.close()
         finally:
             ending = self._ending
             self._forget()
@@ -266,7 +289,7 @@ class Engine:
             self._check_alive()
         settings = self.settings
         if not self._started:
-            if settings.worker:
+            if settings.worker if self._works is None else self._works:
                 raise NotStarted(NOT_STARTED)
             await self._open()
         (answer,) = await self.store.enqueue((job,), max_queued=settings.max_queued, now=now)

@@ -49,6 +49,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._core = _core.MemoryStore(self._tell)
         self._closed = False
+        self._users = 0
         self._told: int | None = None
         self._become_quiet()
         _stores.add(self)
@@ -62,6 +63,7 @@ class MemoryStore:
         """Forget every job and everybody who wants to be told: a forked child's first act."""
         # Loops, threads and the holders of locks stayed behind in the parent: nobody here is to be told.
         self._become_quiet()
+        self._users = 0
         self._told = None
         self._core.reset()
 
@@ -88,16 +90,19 @@ class MemoryStore:
         return TRAITS
 
     async def open(self) -> None:
-        """Open it again after a `close`, with its jobs. A new store is open."""
+        """Open it again after a `close`, with its jobs. A new store is open; each `open` wants a `close`."""
         self._closed = False
+        self._users += 1
 
     async def close(self) -> None:
-        """Refuse every further call, and let those who wait go with what they know."""
+        """Where nobody else has it open, refuse every further call, and let those who wait go with what they know."""
+        self._users = max(self._users - 1, 0)
+        if self._users:
+            return
         self._closed = True
         self._waiters.wake_all()
         for keeper in tuple(self._keepers):
             await keeper.close()
-        self._listeners = Listeners()
 
     async def ping(self) -> None:
         """Return if the store is open."""
