@@ -6,6 +6,7 @@ import statistics
 from typing import Final
 from urllib.parse import urlsplit
 
+from benches.python.idle import processor_ms
 from benches.python.load import run
 from benches.results import Figure
 from tests.support.server import Server
@@ -19,20 +20,26 @@ def figures() -> list[Figure]:
     """Load the two servers in turn, while the other is idle; every request carries a key of its own."""
     rates: dict[str, list[float]] = {"app": [], "bare": []}
     slow: dict[str, list[float]] = {"app": [], "bare": []}
+    work: dict[str, list[float]] = {"app": [], "bare": []}
     with (
         Server.uvicorn("benches.python.http_app:app", *OPTIONS) as ours,
         Server.uvicorn("benches.python.http_app:bare", *OPTIONS) as theirs,
     ):
-        ports = {"app": urlsplit(ours.url).port or 0, "bare": urlsplit(theirs.url).port or 0}
+        servers = {"app": ours, "bare": theirs}
+        ports = {name: urlsplit(server.url).port or 0 for name, server in servers.items()}
         for name, port in ports.items():
             run(port, "/reports", 1.0, f"warm-{name}")
         for repeat in range(REPEATS):
             for name, port in ports.items():
+                before = processor_ms(servers[name].process.pid)
                 answer = run(port, "/reports", SECONDS, f"{name}-{repeat}")
                 rates[name].append(answer["rate"])
                 slow[name].append(answer["p99"])
+                used = processor_ms(servers[name].process.pid) - before
+                work[name].append(1000 * used / answer["answers"])
     rows: list[tuple[str, str, dict[str, list[float]], float | None]] = [
         ("HTTP: 202 under uvicorn, 64 connections, keys sent", "requests/s", rates, 0.8),
+        ("HTTP: the same, the server's processor time for a request", "µs", work, None),
         ("HTTP: the same, 99th percentile", "ms", slow, None),
     ]
     return [

@@ -63,7 +63,7 @@ class Client(asyncio.Protocol):
 
 
 async def load(port: int, path: str, seconds: float, prefix: str) -> dict[str, float]:
-    """Send requests for so many seconds; return their rate, the 99th percentile in ms, and the errors."""
+    """Send requests for so many seconds; return their count and rate, the 99th percentile in ms, and the errors."""
     loop = asyncio.get_running_loop()
     clients = [Client(path, f"{prefix}-{number}") for number in range(CONNECTIONS)]
     transports = [(await loop.create_connection(lambda c=client: c, "127.0.0.1", port))[0] for client in clients]
@@ -76,6 +76,7 @@ async def load(port: int, path: str, seconds: float, prefix: str) -> dict[str, f
         transport.close()
     latencies = sorted(latency for client in clients for latency in client.latencies)
     return {
+        "answers": answers,
         "rate": answers / elapsed,
         "p99": 1000 * latencies[int(len(latencies) * 0.99)],
         "errors": sum(client.errors for client in clients),
