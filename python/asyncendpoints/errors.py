@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -145,6 +146,14 @@ class JobError(AsyncEndpointsError):
         extensions: Further members of the problem object; values must be JSON.
     """
 
+    # A subclass whose constructor leaves this one out is a JobError all the same; its text is its title then.
+    title: str = ""
+    status: int = 500
+    detail: str | None = None
+    type: str = "about:blank"
+    retryable: bool = False
+    extensions: Mapping[str, Any] = MappingProxyType({})
+
     def __init__(
         self,
         title: str,
@@ -155,12 +164,13 @@ class JobError(AsyncEndpointsError):
         retryable: bool = False,
         extensions: Mapping[str, Any] | None = None,
     ) -> None:
-        if not 400 <= status <= 599:
-            raise ConfigurationError(f"JobError status must be 400 to 599, not {status}")
-        super().__init__(title if detail is None else f"{title}: {detail}")
-        self.title = title
-        self.status = status
-        self.detail = detail
-        self.type = type
-        self.retryable = retryable
+        if not isinstance(status, int) or not 400 <= status <= 599:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"JobError status must be 400 to 599, not {status!r}")
+        # An exception given as detail, or as title, is common and says what it means.
+        self.title = str(title)
+        self.status = int(status)
+        self.detail = None if detail is None else str(detail)
+        self.type = str(type)
+        self.retryable = bool(retryable)
+        super().__init__(self.title if self.detail is None else f"{self.title}: {self.detail}")
         self.extensions = dict(extensions or {})

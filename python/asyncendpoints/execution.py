@@ -17,7 +17,16 @@ import msgspec
 from asyncendpoints.context import JobContext, current_job
 from asyncendpoints.effects import Effects
 from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable
-from asyncendpoints.failures import RELEASED, STOPPED, Outcome, handler_unknown, raised, timed_out, unreadable
+from asyncendpoints.failures import (
+    RELEASED,
+    STOPPED,
+    UNDESCRIBED,
+    Outcome,
+    handler_unknown,
+    raised,
+    timed_out,
+    unreadable,
+)
 from asyncendpoints.job_log import log_raised
 from asyncendpoints.progress import Progress
 from asyncendpoints.result import Result, ResultMeta, encode_meta
@@ -271,6 +280,13 @@ def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
 
 
 def _failed(run: Run, error: BaseException) -> Outcome:
+    try:
+        return _described(run, error)
+    except BaseException:  # describing an error runs its code: properties, __str__, what JSON asks of its members
+        return UNDESCRIBED
+
+
+def _described(run: Run, error: BaseException) -> Outcome:
     if run.is_late and isinstance(error, asyncio.CancelledError):
         return timed_out(run.claim.timeout_ms)
     if run.stop is Stop.RELEASE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -32,6 +32,7 @@ ERROR_LIMIT: Final = 4096
 Event: TypeAlias = Literal["returned", "raised", "raised_final", "timed_out", "lost", "released", "stopped"]
 
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+_UNSHOWABLE: Final = "(cannot be shown)"
 
 
 class Outcome(NamedTuple):
@@ -45,6 +46,14 @@ class Outcome(NamedTuple):
     """For people, not yet escaped."""
 
 
+UNDESCRIBED: Final = Outcome(
+    "raised",
+    error=msgspec.json.encode(
+        {"type": HANDLER_FAILED.uri, "title": HANDLER_FAILED.title, "status": HANDLER_FAILED.status}
+    ),
+    reason="raised an error that cannot be described",
+)
+"""The outcome of a handler whose error raises when it is looked at."""
 RELEASED: Final = Outcome("released", reason="released by a shutdown")
 STOPPED: Final = Outcome("stopped", reason="stopped by a cancel")
 
@@ -60,8 +69,10 @@ def raised(error: BaseException, *, expose_errors: bool, expose_tracebacks: bool
     reason = summary(error)
     if isinstance(error, JobError):
         return Outcome("raised" if error.retryable else "raised_final", error=_chosen(error), reason=reason)
-    kind, event, further = _classify(error)
-    problem = _problem(kind, reason if expose_errors else None) | (further if expose_errors else {})
+    kind, event = _classify(error)
+    problem = _problem(kind, reason if expose_errors else None)
+    if expose_errors and isinstance(error, ValidationFailed):
+        problem["errors"] = _plain(error.errors)
     if expose_errors and expose_tracebacks:
         problem["traceback"] = _text(describe(error))
     return Outcome(event, error=fit(problem), reason=reason)
@@ -115,9 +126,23 @@ def _shorten(text: str, excess: int, *, keep_end: bool) -> str:
     return encoded[:room].decode(errors="ignore") + "…"
 
 
-def _text(text: str) -> str:
+def _text(value: object) -> str:
+    try:
+        text = str(value)
+    except BaseException:  # a user's __str__ may raise anything
+        return _UNSHOWABLE
     # Lone surrogates, from file names say, are not UTF-8 and would spoil the whole object.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, dict):
+        return {_text(name): _plain(member) for name, member in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(member) for member in cast("list[Any]", value)]
+    return _text(value)
 
 
 def _problem(kind: ProblemType, detail: str | None) -> dict[str, Any]:
@@ -127,24 +152,27 @@ def _problem(kind: ProblemType, detail: str | None) -> dict[str, Any]:
     return problem
 
 
-def _classify(error: BaseException) -> tuple[ProblemType, Event, dict[str, Any]]:
+def _classify(error: BaseException) -> tuple[ProblemType, Event]:
     if isinstance(error, ResultNotSerializable):
-        return RESULT_NOT_SERIALIZABLE, "raised_final", {}
+        return RESULT_NOT_SERIALIZABLE, "raised_final"
     if isinstance(error, EffectUncertain):
-        return EFFECT_UNCERTAIN, "raised_final", {}
-    if isinstance(error, ValidationFailed):
-        return HANDLER_FAILED, "raised_final", {"errors": error.errors}
-    if isinstance(error, MalformedPayload):
-        return HANDLER_FAILED, "raised_final", {}
-    return HANDLER_FAILED, "raised", {}
+        return EFFECT_UNCERTAIN, "raised_final"
+    if isinstance(error, (ValidationFailed, MalformedPayload)):
+        return HANDLER_FAILED, "raised_final"
+    return HANDLER_FAILED, "raised"
 
 
 def _chosen(error: JobError) -> bytes:
-    problem: dict[str, Any] = {"type": _text(error.type), "title": _text(error.title), "status": error.status}
+    # A subclass may have set anything, or nothing.
+    status = error.status if error.status in range(400, 600) else 500
+    problem: dict[str, Any] = {
+        "type": _text(error.type),
+        "title": _text(error.title or summary(error)),
+        "status": status,
+    }
     if error.detail is not None:
         problem["detail"] = _text(error.detail)
     try:
         return fit({**error.extensions, **problem})
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        # An extension that JSON cannot hold must not cost the error itself.
+    except Exception:  # an extension that JSON cannot hold, or whose __str__ raises, must not cost the error itself
         return fit(problem)

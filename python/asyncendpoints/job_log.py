@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from asyncendpoints.observability.logging import about, printable
+from asyncendpoints.observability.logging import about, log_safely, printable
 from asyncendpoints.observability.tracebacks import describe
 
 if TYPE_CHECKING:
@@ -53,4 +53,4 @@ def log_overdue(run: Run) -> None:
 def _say(run: Run, level: int, message: str, *arguments: object) -> None:
     claim = run.claim
     name = f"job {claim.job_id} ({printable(claim.handler)})"
-    _log.log(level, message, name, *arguments, extra=about(claim.job_id, claim.request_id))
+    log_safely(_log, level, message, name, *arguments, extra=about(claim.job_id, claim.request_id))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from asyncendpoints._core import Settlement
 from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.observability.logging import log_safely
 from asyncendpoints.timing import Backoff, end_task, wait_for_event
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ class Settler:
             self._in_flight = len(ends)
             states = await self._write(self._settlements(ends))
             self._in_flight = 0
-            self._on_settled(ends, states)
+            try:
+                self._on_settled(ends, states)
+            except BaseException:  # what is told does not end the telling: other runs wait for theirs
+                log_safely(_log, logging.ERROR, "%d settled runs could not be reported", len(ends), exc_info=True)
             if not self._ends:
                 self._empty.set()
 
@@ -113,9 +117,10 @@ class Settler:
                     raise ValueError(f"the store answered {len(settlements)} settlements with {len(states)} states")
                 return states
             except StoreUnavailable as error:
-                _log.warning("the store did not accept the ends of %d runs: %s", len(settlements), error)
+                message = "the store did not accept the ends of %d runs: %s"
+                log_safely(_log, logging.WARNING, message, len(settlements), error)
             except Exception:  # a store's defect must not end the worker: the runs stay safe in the store
-                _log.exception("settling %d runs failed", len(settlements))
+                log_safely(_log, logging.ERROR, "settling %d runs failed", len(settlements), exc_info=True)
             pause = CLOSING_PAUSE if self._closing else backoff.pause()
             self._hurry.clear()
             await wait_for_event(self._hurry, pause, self._clock)

@@ -8,6 +8,8 @@ format may say `%(job_id)s`.
 from __future__ import annotations
 
 import logging
+import traceback
+from contextlib import suppress
 from typing import Any, Final
 
 from asyncendpoints.context import current_job
@@ -52,6 +54,24 @@ def install_record_factory() -> None:
 def about(job_id: str, request_id: str | None) -> dict[str, Any]:
     """Return the `extra` of a record about a job, for those who log outside of its handler's context."""
     return {"job_id": job_id, "request_id": request_id}
+
+
+def log_safely(log: logging.Logger, level: int, message: str, *arguments: object, **options: Any) -> None:
+    """Write a record; a filter or handler of the application's that raises does not disturb whoever logs.
+
+    Args:
+        log: Where to.
+        level: How serious it is.
+        message: The record's message, with a place for each argument.
+        arguments: What goes into the places.
+        options: What `Logger.log` takes besides, `extra` and `exc_info`.
+    """
+    try:
+        log.log(level, message, *arguments, **options)
+    except BaseException:  # user code runs here, and the caller's work is worth more than its record
+        # Where logging itself reports what its handlers could not write; there may be nobody to read that either.
+        with suppress(Exception):
+            traceback.print_exc()
 
 
 def printable(text: str, limit: int = 2000) -> str:

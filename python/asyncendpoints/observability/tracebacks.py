@@ -20,7 +20,7 @@ def summary(error: BaseException) -> str:
     name = type(error).__name__
     try:
         message = str(error)
-    except Exception:  # a user's __str__ may raise anything, and must not hide the error itself
+    except BaseException:  # a user's __str__ may raise anything, and must not hide the error itself
         message = "(its message cannot be shown)"
     return f"{name}: {message}" if message else name
 
