@@ -29,7 +29,7 @@ from asyncendpoints.failures import (
 )
 from asyncendpoints.job_log import log_raised
 from asyncendpoints.progress import Progress
-from asyncendpoints.result import Result, ResultMeta, encode_meta
+from asyncendpoints.result import Result, presentation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,22 +261,20 @@ def _returned(run: Run, handler: Handler, value: Any) -> Outcome:
 
 def _presented(handler: Handler, result: Result) -> tuple[bytes | None, bytes]:
     body = result.body
-    media_type = result.media_type
+    media_type: str | None
     if isinstance(body, (bytes, bytearray)):
         encoded: bytes | None = bytes(body)
-        media_type = media_type or "application/octet-stream"
+        media_type = "application/octet-stream"
     elif isinstance(body, str):
         try:
             encoded = body.encode()
         except UnicodeEncodeError as error:
             raise ResultNotSerializable(str(error)) from error
-        media_type = media_type or "text/plain; charset=utf-8"
+        media_type = "text/plain; charset=utf-8"
     else:
         encoded = handler.result.encode(body)
-        if encoded is not None:
-            media_type = media_type or "application/json"
-    headers = [(name.lower(), value) for name, value in result.headers.items()]
-    return encoded, encode_meta(ResultMeta(result.status_code, media_type, headers))
+        media_type = None if encoded is None else "application/json"
+    return encoded, presentation(result, media_type)
 
 
 def _failed(run: Run, error: BaseException) -> Outcome:

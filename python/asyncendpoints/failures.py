@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -106,24 +107,34 @@ def fit(problem: dict[str, Any]) -> bytes:
     body = _encode(problem)
     if len(body) <= ERROR_LIMIT:
         return body
-    standard = {"type", "title", "status", "detail", "traceback"}
-    problem = {name: value for name, value in problem.items() if name in standard} | {"truncated": True}
-    for member in ("traceback", "detail", "title", "type"):
-        body = _encode(problem)
-        if len(body) <= ERROR_LIMIT:
-            break
+    members = ("traceback", "detail", "title", "type")
+    problem = {name: problem[name] for name in (*reversed(members), "status") if name in problem} | {"truncated": True}
+    for member in members:
+        # A character is at least a byte of JSON, so this loses nothing that could have stayed.
         if member in problem:
-            problem[member] = _shorten(problem[member], len(body) - ERROR_LIMIT, keep_end=member == "traceback")
+            problem[member] = _cut(problem[member], ERROR_LIMIT, keep_end=member == "traceback")
+    for member in members:
+        excess = len(_encode(problem)) - ERROR_LIMIT
+        if excess > 0 and member in problem:
+            problem[member] = _shorten(problem[member], excess, keep_end=member == "traceback")
     return _encode(problem)
 
 
 def _shorten(text: str, excess: int, *, keep_end: bool) -> str:
-    # A byte of text is at least a byte of JSON, so cutting the excess is enough however much is escaped.
-    encoded = text.encode()
-    room = max(0, len(encoded) - excess - len("…".encode()))
-    if keep_end:
-        return "…" + encoded[len(encoded) - room :].decode(errors="ignore")
-    return encoded[:room].decode(errors="ignore") + "…"
+    room = len(_encode(text)) - excess
+
+    def size(length: int) -> int:
+        return len(_encode(_cut(text, length, keep_end=keep_end)))
+
+    # How many bytes of JSON a character takes depends on what it is, so the longest cut that fits is searched for.
+    longest = bisect_right(range(len(text)), room, key=size) - 1
+    return _cut(text, max(0, longest), keep_end=keep_end)
+
+
+def _cut(text: str, length: int, *, keep_end: bool) -> str:
+    if len(text) <= length:
+        return text
+    return "…" + text[len(text) - length :] if keep_end else text[:length] + "…"
 
 
 def _text(value: object) -> str:

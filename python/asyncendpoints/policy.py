@@ -39,7 +39,8 @@ def checked_queue(queue: str) -> str:
     Raises:
         ConfigurationError: It is not what a queue may be called.
     """
-    if not NAME.fullmatch(queue):
+    # Annotations do not bind whoever writes a policy.
+    if not isinstance(queue, str) or not NAME.fullmatch(queue):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"queue must match {NAME.pattern}, not {queue!r}")
     return queue
 
@@ -50,9 +51,13 @@ def checked_priority(priority: int) -> int:
     Raises:
         ConfigurationError: It is not a whole number from -100 to 100.
     """
-    if isinstance(priority, bool) or not -100 <= priority <= 100:
-        raise ConfigurationError(f"priority must be from -100 to 100, not {priority!r}")
+    if not _is_whole(priority) or not -100 <= priority <= 100:
+        raise ConfigurationError(f"priority must be a whole number from -100 to 100, not {priority!r}")
     return priority
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Exponential:
 
     def compile(self) -> _core.Backoff:
         """Return the core's form of this backoff."""
-        if not 1.0 <= self.factor <= 100.0:
+        if type(self.factor) not in (int, float) or not 1.0 <= self.factor <= 100.0:
             raise ConfigurationError(f"Exponential factor must be from 1 to 100, not {self.factor!r}")
         return _core.Backoff.exponential(
             milliseconds(self.base, "Exponential base"),
@@ -129,8 +134,12 @@ class Retry:
     backoff: Backoff = field(default_factory=Exponential)
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_attempts, bool) or not 1 <= self.max_attempts <= MAX_ATTEMPTS:
-            raise ConfigurationError(f"max_attempts must be from 1 to {MAX_ATTEMPTS}, not {self.max_attempts!r}")
+        if not _is_whole(self.max_attempts) or not 1 <= self.max_attempts <= MAX_ATTEMPTS:
+            raise ConfigurationError(
+                f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {self.max_attempts!r}"
+            )
+        if not isinstance(self.backoff, (Exponential, Fixed, Delays)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"backoff must be Exponential, Fixed or Delays, not {self.backoff!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +187,8 @@ class Policy:
         checked_queue(self.queue)
         checked_priority(self.priority)
         milliseconds(self.timeout, "timeout", minimum=0.001)
-        if isinstance(self.max_body_bytes, bool) or self.max_body_bytes < 0:
-            raise ConfigurationError(f"max_body_bytes must not be negative, not {self.max_body_bytes!r}")
+        if not _is_whole(self.max_body_bytes) or self.max_body_bytes < 0:
+            raise ConfigurationError(f"max_body_bytes must be a whole number from 0, not {self.max_body_bytes!r}")
 
 
 def make_policy(

@@ -141,6 +141,15 @@ class Handler:
         return f"Handler({self.name!r})"
 
 
+def _key_of(function: Callable[..., Any]) -> Any:
+    # Equal bound methods are one function; an object without a hash, such as a dataclass, is only ever itself.
+    try:
+        hash(function)
+    except TypeError:
+        return id(function)
+    return function
+
+
 class Registry:
     """The handlers that this process knows."""
 
@@ -161,8 +170,9 @@ class Registry:
             raise ConfigurationError(
                 f"a handler named {handler.name!r} is already registered; give one of them another name with name=…"
             )
+        key = _key_of(handler.function)
         self._handlers[handler.name] = handler
-        self._names.setdefault(handler.function, handler.name)
+        self._names.setdefault(key, handler.name)
         for tell in tuple(self._watchers):
             tell()
 
@@ -186,7 +196,7 @@ class Registry:
         endpoint = getattr(function, "__asyncendpoint__", None)
         if endpoint is not None:
             return endpoint.handler
-        name = self._names.get(function)
+        name = self._names.get(_key_of(function))
         if name is None:
             raise HandlerUnknown(getattr(function, "__qualname__", repr(function)))
         return self._handlers[name]

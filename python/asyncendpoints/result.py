@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.errors import ConfigurationError, ResultNotSerializable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Result:
@@ -32,7 +37,7 @@ class Result:
         headers: Mapping[str, str] | None = None,
         media_type: str | None = None,
     ) -> None:
-        if isinstance(status_code, bool) or not 200 <= status_code <= 299:
+        if not _is_success(status_code):
             raise ConfigurationError(
                 f"a Result's status_code must be 200 to 299, not {status_code!r}; raise JobError to fail"
             )
@@ -48,6 +53,40 @@ class ResultMeta(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
     status_code: int = 200
     media_type: str | None = "application/json"
     headers: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])
+
+
+def _is_success(status_code: object) -> bool:
+    return isinstance(status_code, int) and not isinstance(status_code, bool) and 200 <= status_code <= 299
+
+
+def presentation(result: Result, media_type: str | None) -> bytes:
+    """Return the bytes to store for how a result is presented.
+
+    Args:
+        result: What the handler returned; its members may have been changed since it was made.
+        media_type: The content type where the handler chose none.
+
+    Raises:
+        ResultNotSerializable: A member is not what HTTP can send.
+    """
+    if not _is_success(result.status_code):
+        raise ResultNotSerializable(f"a Result's status_code must be 200 to 299, not {result.status_code!r}")
+    media_type = media_type if result.media_type in (None, "") else _sendable(result.media_type, "media_type")
+    headers: list[tuple[str, str]] = []
+    for name, value in result.headers.items():
+        # Annotations do not bind what a handler gives.
+        if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ResultNotSerializable(f"a Result's header cannot be named {name!r}")
+        headers.append((name.lower(), _sendable(value, f"header {name!r}")))
+    return encode_meta(ResultMeta(int(result.status_code), media_type, headers))
+
+
+def _sendable(value: object, what: str) -> str:
+    if isinstance(value, str) and _VALUE.fullmatch(value):
+        return value
+    raise ResultNotSerializable(
+        f"a Result's {what} must be a string of one line within Latin-1, as HTTP has it, not {value!r}"
+    )
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -10,6 +10,7 @@ import pytest
 
 from asyncendpoints import (
     AsyncEndpoints,
+    ConfigurationError,
     Fixed,
     JobContext,
     JobError,
@@ -99,6 +100,37 @@ async def test_a_result_that_cannot_be_written_fails_the_job_at_once(value: Any)
     assert (job.state, outcomes(job)) == ("failed", ["error"])
     assert problem(job)["type"] == PROBLEM_BASE + "result-not-serializable"
     assert problem(job)["status"] == 500
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"headers": {"X-Count": 5}},
+        {"headers": {5: "x"}},
+        {"headers": {"X-Text": "\ud800"}},
+        {"headers": {"X-Text": "€"}},
+        {"headers": {"X-Text": "a\r\nSet-Cookie: b"}},
+        {"headers": {"X Text": "a"}},
+        {"media_type": 5},
+        {"media_type": "text/plain\n"},
+    ],
+)
+async def test_a_result_that_could_not_be_presented_fails_the_job_at_once(given: dict[str, Any]) -> None:
+    """What HTTP cannot send is refused with the result, not when a client asks for it."""
+    job = await returns(Result({"a": 1}, **given))
+    assert (job.state, outcomes(job)) == ("failed", ["error"])
+    assert problem(job)["type"] == PROBLEM_BASE + "result-not-serializable"
+    assert "a Result's" in problem(job)["detail"]
+
+
+async def test_a_result_is_checked_as_it_is_when_it_is_returned() -> None:
+    """A status that was set later is not stored either, and one that is no number is refused when it is made."""
+    result = Result(1)
+    result.status_code = 404
+    assert problem(await returns(result))["type"] == PROBLEM_BASE + "result-not-serializable"
+    for wrong in ("200", 200.5, True):
+        with pytest.raises(ConfigurationError, match="status_code"):
+            Result(1, wrong)  # type: ignore[arg-type]
 
 
 async def test_a_result_over_the_limit_fails_the_job_at_once() -> None:

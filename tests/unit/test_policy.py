@@ -27,6 +27,14 @@ from asyncendpoints.policy import make_policy
         (Policy, {"priority": 101}, "priority"),
         (Policy, {"timeout": 0}, "timeout"),
         (Policy, {"max_body_bytes": -1}, "max_body_bytes"),
+        (Policy, {"max_body_bytes": 1.5}, "max_body_bytes"),
+        (Policy, {"priority": 1.5}, "priority"),
+        (Policy, {"priority": "5"}, "priority"),
+        (Policy, {"queue": 5}, "queue"),
+        (Retry, {"max_attempts": 2.5}, "max_attempts"),
+        (Retry, {"max_attempts": "2"}, "max_attempts"),
+        (Retry, {"backoff": 5}, "backoff"),
+        (Exponential, {"factor": "2"}, "factor"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(make: Any, arguments: dict[str, Any], named: str) -> None:

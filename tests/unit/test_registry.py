@@ -132,3 +132,19 @@ def test_objects_methods_and_partials_are_handlers_too(jobs: AsyncEndpoints) -> 
     for name, is_async in (("object", True), ("method", False), ("partial", True)):
         handler = jobs.registry.get(name)
         assert (handler.is_async, handler.takes_context, handler.payload.annotation) == (is_async, True, Welcome)
+
+
+def test_an_object_without_a_hash_is_a_handler_too(jobs: AsyncEndpoints) -> None:
+    """It is known by its name and as the object that it is, and an equal one is another."""
+
+    @dataclass
+    class Sender:
+        prefix: str = ""
+
+        async def __call__(self, job: JobContext[Welcome]) -> None: ...
+
+    sender = Sender()
+    jobs.handler("first")(sender)
+    assert jobs.registry.of(sender) is jobs.registry.get("first")
+    with pytest.raises(HandlerUnknown):
+        jobs.registry.of(Sender())

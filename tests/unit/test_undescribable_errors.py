@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asyncendpoints import ConfigurationError, JobError, Retry, ValidationFailed
-from asyncendpoints.failures import raised
+from asyncendpoints.failures import ERROR_LIMIT, raised
 from asyncendpoints.observability.tracebacks import summary
 from asyncendpoints.problem_types import HANDLER_FAILED
 from tests.support.running import ended, outcomes, problem, running
@@ -142,3 +142,12 @@ async def test_a_report_that_raises_does_not_end_the_settling(monkeypatch: pytes
 
     monkeypatch.setattr("asyncendpoints.worker.log_end", tell)
     assert (await failed(ValueError("first")))["detail"] == "ValueError: first"
+
+
+@pytest.mark.parametrize("unit", ["x", "\n", "\x01", "€", "a\n"])
+async def test_a_long_message_keeps_as_much_as_fits(unit: str) -> None:
+    """However its characters are escaped, the stored problem is nearly as large as it may be."""
+    outcome = raised(ValueError(unit * 600_000), expose_errors=True, expose_tracebacks=False)
+    assert outcome.error is not None
+    assert ERROR_LIMIT - 8 <= len(outcome.error) <= ERROR_LIMIT
+    assert json.loads(outcome.error)["detail"].startswith("ValueError: " + unit)
