@@ -14,6 +14,7 @@ from asyncendpoints.errors import JobNotFound, StoreUnavailable
 from asyncendpoints.http.capture import ClientGone
 from asyncendpoints.http.representation import encode_job
 from asyncendpoints.http.waiting import while_there
+from asyncendpoints.observability.logging import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,7 +124,8 @@ class EventStream(Response):
                 job = await self._engine.wait(job.job_id, version=job.version, timeout=PING_EVERY)
             except (JobNotFound, StoreUnavailable) as error:
                 # The client connects again, and then gets the answer that fits.
-                _log.warning("the events of job %s end early: %s", job.job_id, error, extra={"job_id": job.job_id})
+                reason = printable(f"{error}")
+                _log.warning("the events of job %s end early: %s", job.job_id, reason, extra={"job_id": job.job_id})
                 return
             if job.version == sent.version and not self._engine.draining:
                 await self._send(send, _PING)

@@ -26,6 +26,7 @@ from asyncendpoints.errors import (
 )
 from asyncendpoints.http.reply import Reply
 from asyncendpoints.http.stored import full_path
+from asyncendpoints.observability.logging import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,7 +137,7 @@ def problem_for(
         headers = (RETRY_AFTER, *headers)
     detail = f"{error}"
     if isinstance(error, StoreUnavailable):
-        _log.warning("the store does not answer: %s", error)
+        _log.warning("the store does not answer: %s", printable(detail))
         detail = "The store does not answer. The request may be repeated with the same idempotency key."
     elif isinstance(error, NotStarted):
         _log.error(_NOT_STARTED_REMEDY, scope["method"], instance(scope))

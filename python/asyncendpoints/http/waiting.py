@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
+
+from starlette.responses import Response
 
 from asyncendpoints.http.capture import ClientGone
 
@@ -11,12 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from starlette.types import Receive
+    from starlette.background import BackgroundTask
+    from starlette.types import Receive, Scope, Send
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.job import Job
 
 T = TypeVar("T")
+
+
+class Unheard(Response):
+    """The answer to a client that has gone. What was to be done after the answer is done all the same."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, as what stands between expects an answer, and then run the background task."""
+        background: BackgroundTask | None = self.background
+        self.background = None
+        # ASGI servers may say by OSError that the client is gone.
+        with contextlib.suppress(OSError):
+            await super().__call__(scope, receive, send)
+        if background is not None:
+            await background()
 
 
 async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
