@@ -23,7 +23,8 @@ from asyncendpoints.http.reply import JSON, Reply
 from asyncendpoints.http.representation import encode_job, retry_after
 from asyncendpoints.http.results import result_reply
 from asyncendpoints.http.urls import job_urls, url_prefix
-from asyncendpoints.http.waiting import wait_for_end, while_there
+from asyncendpoints.http.waiting import Unheard, wait_for_end, while_there
+from asyncendpoints.observability.logging import printable
 from asyncendpoints.submission import Draft, new_job
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ async def accept(
     *,
     body: bytes | None,
     stored: StoredRequest | None,
-    fingerprint: bytes | None = None,
     response_headers: Sequence[tuple[bytes, bytes]] = (),
     key: str | None = None,
     delay: float = 0.0,
@@ -66,7 +66,6 @@ async def accept(
         endpoint: The asynchronous endpoint.
         body: What will be stored as the job's payload.
         stored: The stored form of the request.
-        fingerprint: What makes it the same submission (32 bytes); None takes it from the request.
         response_headers: Headers that dependencies have set; they go on every answer.
         key: An idempotency key from elsewhere than the request's headers.
         delay: Seconds to wait before the first attempt.
@@ -88,11 +87,14 @@ async def accept(
     except AsyncEndpointsError as error:
         return problem_for(scope, error, request_id=key, headers=response_headers)
     owner = None if settings.owner is None else await owner_of(request, settings)
-    if key is not None and fingerprint is None:
-        fingerprint = await request_fingerprint(scope, body if sent is None else sent, settings)
+    if sent is None:
+        sent = body
+    fingerprint = None if key is None else await request_fingerprint(scope, sent, settings)
     if policy.before_enqueue is not None:
         draft = Draft(endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner)
-        return await _with_hook(policy.before_enqueue, request, endpoint, draft, response_headers)
+        return await _with_hook(
+            policy.before_enqueue, request, endpoint, draft, sent=sent, response_headers=response_headers
+        )
     # Nobody is to change it, so no draft is made.
     now = endpoint.engine.clock.store_now()
     job = new_job(
@@ -115,6 +117,8 @@ async def _with_hook(
     request: Request,
     endpoint: HttpEndpoint,
     draft: Draft,
+    *,
+    sent: bytes | None,
     response_headers: Sequence[tuple[bytes, bytes]],
 ) -> Response:
     """Let the endpoint's hook answer by itself, or change the draft and go on."""
@@ -126,7 +130,7 @@ async def _with_hook(
         if written:
             raise ConfigurationError("a before_enqueue hook may call call_next once; twice would submit twice")
         written = True
-        work = endpoint.engine.submit(draft)
+        work = _submit(request, endpoint, draft, sent)
         return await _write(request, endpoint, work, draft.idempotency_key, response_headers)
 
     response = await hook(request, call_next)
@@ -136,6 +140,22 @@ async def _with_hook(
             f"or that of call_next(request), not {type(response).__name__}"
         )
     return response
+
+
+async def _submit(request: Request, endpoint: HttpEndpoint, draft: Draft, sent: bytes | None) -> Submission:
+    """Store what a hook has left in the draft, by the same rules as what the client sent.
+
+    Raises:
+        PayloadTooLarge: The hook made the payload larger than the endpoint takes.
+        AsyncEndpointsError: As `Engine.submit` does.
+    """
+    if draft.payload is not None and len(draft.payload) > endpoint.max_body_bytes:
+        raise PayloadTooLarge(endpoint.max_body_bytes)
+    draft.owner = draft.owner or None
+    if draft.idempotency_key is not None and draft.fingerprint is None:
+        # The key is the hook's. What makes a retry honest is what the client sends, wherever the key comes from.
+        draft.fingerprint = await request_fingerprint(request.scope, sent, endpoint.engine.settings)
+    return await endpoint.engine.submit(draft)
 
 
 async def _write(
@@ -205,17 +225,20 @@ async def _held(
             job = await while_there(request.receive, wait_for_end(engine, job, preferences.wait))
             submission = type(submission)(job, submission.replayed)
     except ClientGone:
-        return Response()
+        return Unheard()
     except AsyncEndpointsError as error:
         # The job is stored: the 202 is true whatever has become of the wait.
-        _log.warning("waiting for job %s ended early: %s", job.job_id, error, extra={"job_id": job.job_id})
+        reason = printable(f"{error}")
+        _log.warning("waiting for job %s ended early: %s", job.job_id, reason, extra={"job_id": job.job_id})
     if not job.done:
         return accepted(request, endpoint, submission, preferences, response_headers)
     urls = job_urls(url_prefix(request.scope), engine.settings, job.job_id)
     headers = [(b"content-location", urls.result.encode("ascii")), VARY_PREFER, *preferences.applied]
     if submission.replayed:
         headers.append(_REPLAYED)
-    return result_reply(request.scope, engine, job, urls, headers=(*headers, *response_headers), ranges=False)
+    reply = result_reply(request.scope, engine, job, urls, headers=headers, ranges=False)
+    reply.raw_headers += response_headers
+    return reply
 
 
 def _stream(
@@ -238,8 +261,8 @@ def _warn(endpoint: HttpEndpoint, job_id: str) -> None:
     if _log.isEnabledFor(level):
         _log.log(
             level,
-            "job %s of %s came without an idempotency key: if the client sends it again, it runs again",
+            "job %s (%s) came without an idempotency key: if the client sends it again, it runs again",
             job_id,
-            endpoint.handler.name,
+            printable(endpoint.handler.name),
             extra={"job_id": job_id},
         )

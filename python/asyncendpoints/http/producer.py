@@ -16,8 +16,8 @@ from asyncendpoints.errors import (
 )
 from asyncendpoints.http.accept import accept
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
-from asyncendpoints.http.endpoint import HttpEndpoint
-from asyncendpoints.http.idempotency import read_key, request_fingerprint
+from asyncendpoints.http.endpoint import ATTRIBUTE, ENVELOPE, HttpEndpoint
+from asyncendpoints.http.idempotency import read_key
 from asyncendpoints.http.problems import problem_for
 from asyncendpoints.http.routes import JobRoute
 from asyncendpoints.http.stored import stored_request
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.endpoint import BodyKind
     from asyncendpoints.request import StoredRequest
-
-_ENVELOPE = 4096
-"""What the members around a payload may add to its handler's limit, in bytes."""
 
 
 class Production(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -62,7 +59,7 @@ class Producer:
         """The largest limit of an exposed handler, and room for the envelope."""
         registry = self.engine.registry
         policies = [registry.get(name).policy for name in registry.names]
-        return _ENVELOPE + max((policy.max_body_bytes for policy in policies if policy.exposed), default=0)
+        return ENVELOPE + max((policy.max_body_bytes for policy in policies if policy.exposed), default=0)
 
     def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
         """Return that a production is JSON."""
@@ -74,7 +71,6 @@ class Producer:
             body = await captured_body(request, self)
             production = self._production.decode(body or None)
             endpoint = self._endpoint(production.type)
-            key = self._key(request, production)
             payload = bytes(production.payload) or None
             if payload is not None and len(payload) > endpoint.max_body_bytes:
                 raise PayloadTooLarge(endpoint.max_body_bytes)
@@ -82,23 +78,21 @@ class Producer:
             delay = production.delay or 0.0
             if not 0 <= delay <= LONGEST:
                 raise _invalid("delay", f"a delay is 0 to {LONGEST:.0f} seconds")
+            key = self._key(request, production)
         except Refused as refused:
             return refused.response
         except ClientGone:
             return Response()
         except AsyncEndpointsError as error:
             return problem_for(request.scope, error)
-        digest = None
-        if key is not None:
-            digest = await request_fingerprint(request.scope, body, self.engine.settings)
         return await accept(
             request,
             endpoint,
             body=payload,
             stored=stored,
-            fingerprint=digest,
             key=key,
             delay=delay,
+            sent=body,
         )
 
     def _endpoint(self, name: str) -> HttpEndpoint:
@@ -126,7 +120,14 @@ class Producer:
 def producer_routes(engine: Engine) -> list[JobRoute]:
     """Return the route of the generic producer."""
     path = engine.settings.jobs_path.rstrip("/") or "/"
-    return [JobRoute(path, ("POST",), Producer(engine).produce, "submit_job", "Submit a job by its handler's name")]
+    producer = Producer(engine)
+
+    async def produce(request: Request) -> Response:
+        """Submit a job to a handler by its name."""
+        return await producer.produce(request)
+
+    setattr(produce, ATTRIBUTE, producer)
+    return [JobRoute(path, ("POST",), produce, "submit_job", "Submit a job by its handler's name")]
 
 
 async def _checked(request: Request, endpoint: HttpEndpoint, payload: bytes | None) -> StoredRequest:
