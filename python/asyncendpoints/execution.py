@@ -27,7 +27,7 @@ from asyncendpoints.failures import (
     timed_out,
     unreadable,
 )
-from asyncendpoints.job_log import log_raised
+from asyncendpoints.job_log import log_raised, log_unwritten
 from asyncendpoints.progress import Progress
 from asyncendpoints.result import Result, presentation
 
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 NOTHING: Final = Outcome("returned")
 """The outcome of a handler that returned None."""
+
+
+_flushing: Final[set[asyncio.Task[None]]] = set()
+"""Last progress on its way: the loop itself holds its tasks only weakly."""
 
 
 class Stop(Enum):
@@ -178,10 +182,27 @@ async def execute(run: Run) -> Outcome:
         if isinstance(error, GeneratorExit):
             # A coroutine that is being closed cannot wait for anything.
             return outcome
-    if run.progress_writer is not None:
-        with suppress(asyncio.CancelledError):  # a run that has ended cannot be cancelled any more
-            await run.progress_writer.flush()
-    return timed_out(run.claim.timeout_ms) if run.is_late else outcome
+    if run.is_late:
+        outcome = timed_out(run.claim.timeout_ms)
+    # How the run ended is decided here: what comes while its last progress is written changes nothing.
+    if run.progress_writer is not None and not run.progress_writer.idle:
+        await _write_last_progress(run, run.progress_writer)
+    return outcome
+
+
+async def _write_last_progress(run: Run, writer: Progress) -> None:
+    async def flush() -> None:
+        try:
+            await writer.flush()
+        except Exception as error:  # a store's defect costs the progress, not the outcome
+            log_unwritten(run, error)
+
+    flushing = asyncio.get_running_loop().create_task(flush())
+    _flushing.add(flushing)
+    flushing.add_done_callback(_flushing.discard)
+    # Who stops the run now ends the wait, and not the write.
+    with suppress(asyncio.CancelledError):
+        await asyncio.shield(flushing)
 
 
 def _positional(run: Run, handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:

@@ -97,6 +97,11 @@ class Progress:
             # One call for all that is reported until the loop has written it.
             self._loop.call_soon_threadsafe(self._tick)
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to write or being written, so that a flush would do nothing."""
+        return self._pending is None and self._writing is None and self._timer is None
+
     async def flush(self) -> None:
         """Write what is still to be written: the handler has ended. A stale run has nothing to say any more."""
         if self._timer is not None:
