@@ -15,7 +15,7 @@ FINEST: Final = 0.005
 """Seconds between two looks at the runs, at least."""
 
 
-_ROUNDING: Final = 1e-6
+ROUNDING: Final = 1e-6
 """Sums of seconds as floats may differ by this much from the clock's milliseconds."""
 
 
@@ -62,7 +62,7 @@ class Deadlines:
         now = self._clock.monotonic()
         nearest = inf
         for run in tuple(self._runs.values()):
-            if run.next_check <= now + _ROUNDING:
+            if run.next_check <= now + ROUNDING:
                 self._on_due(run, now)
             nearest = min(nearest, run.next_check)
         if nearest < inf:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from contextvars import copy_context
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asyncendpoints.calls import call_in_thread
 from asyncendpoints.context import JobContext, current_job
 from asyncendpoints.effects import Effects
 from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable
@@ -32,7 +32,7 @@ from asyncendpoints.progress import Progress
 from asyncendpoints.result import Result, presentation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from threading import Lock
 
     from asyncendpoints._core import Claim
     from asyncendpoints.clock import Clock
@@ -97,7 +97,6 @@ class Run:
         "claim",
         "deadline",
         "handler",
-        "in_thread",
         "key",
         "next_check",
         "progress_writer",
@@ -106,6 +105,7 @@ class Run:
         "started",
         "stop",
         "task",
+        "ticket",
     )
 
     def __init__(
@@ -120,8 +120,8 @@ class Run:
         self.services = services
         self.task: asyncio.Task[None] | None = None
         self.started = False
-        self.in_thread = False
-        """Whether a plain function is running, which nothing can interrupt."""
+        self.ticket: Lock | None = None
+        """While a plain function waits for a thread or runs: who locks it may begin it, or give it up."""
         self.settled = False
         """Whether its settlement has been handed over, although the handler may go on."""
         self.stop: Stop | None = None
@@ -138,12 +138,30 @@ class Run:
         """Whether the handler was told to end because of its timeout: nothing that it does afterwards counts."""
         return self.stop is Stop.TIMEOUT
 
+    @property
+    def in_thread(self) -> bool:
+        """Whether a plain function is running, which nothing can interrupt."""
+        return self.ticket is not None and self.ticket.locked()
+
+    @property
+    def waits_for_thread(self) -> bool:
+        """Whether a plain function has not begun, because no thread is free."""
+        return self.ticket is not None and not self.ticket.locked()
+
     def ask_to_stop(self, why: Stop) -> None:
-        """Cancel an asynchronous handler, or raise the flag that a plain function may look at."""
+        """Cancel an asynchronous handler or a call that has not begun, or raise a plain function's flag."""
         self.stop = why
+        self.withdraw()
         # A task that has not started would end without its coroutine ever running; `execute` looks at `stop` first.
-        if self.started and not self.in_thread and self.task is not None:
+        if self.started and self.ticket is None and self.task is not None:
             self.task.cancel()
+
+    def withdraw(self) -> bool:
+        """Keep a plain function that waits for a thread from ever beginning; return whether there was one."""
+        if self.ticket is None or not self.ticket.acquire(blocking=False):
+            return False
+        self.ticket = None
+        return True
 
     @property
     def progress(self) -> Progress:
@@ -175,7 +193,7 @@ async def execute(run: Run) -> Outcome:
         elif handler.is_async:
             value = await handler.function(*_positional(run, handler, context))
         else:
-            value = await _call_in_thread(run, partial(handler.function, *_positional(run, handler, context)))
+            value = await call_in_thread(run, partial(handler.function, *_positional(run, handler, context)))
         outcome = NOTHING if value is None else _returned(run, handler, value)
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: one handler's end is not the worker's
         outcome = _failed(run, error)
@@ -221,7 +239,7 @@ async def _call_with_arguments(run: Run, handler: Handler, arguments: ArgumentSo
         positional, named = await arguments.resolve(context, request, run.claim.payload, stack)
         if handler.is_async:
             return await handler.function(*positional, **named)
-        return await _call_in_thread(run, partial(handler.function, *positional, **named))
+        return await call_in_thread(run, partial(handler.function, *positional, **named))
 
 
 def _read_request(context: JobContext[Any]) -> StoredRequest:
@@ -229,43 +247,6 @@ def _read_request(context: JobContext[Any]) -> StoredRequest:
         return context.request
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _UnreadableError("request") from error
-
-
-async def _call_in_thread(run: Run, function: Callable[[], Any]) -> Any:
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-    context = copy_context()
-    # What the thread may ask for belongs to the event loop, and is made here.
-    _ = run.progress, run.effects
-
-    def tell(value: Any, error: BaseException | None) -> None:
-        if not ended.done():
-            ended.set_result((value, error))
-
-    def call() -> None:
-        value: Any = None
-        failure: BaseException | None = None
-        try:
-            # A call that waited for a thread until after its end is not begun any more.
-            if not ended.done() and not run.settled:
-                value = context.run(function)
-        except BaseException as error:  # the thread serves others; the error goes to whoever awaits
-            failure = error
-        try:
-            loop.call_soon_threadsafe(tell, value, failure)
-        except RuntimeError:
-            # The loop is closed: its process is ending, and nobody waits for this result.
-            return
-
-    run.in_thread = True
-    try:
-        run.services.threads.call(call)
-        value, error = await ended
-    finally:
-        run.in_thread = False
-    if error is not None:
-        raise error
-    return value
 
 
 def _returned(run: Run, handler: Handler, value: Any) -> Outcome:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -19,7 +21,9 @@ class Threads:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._tokens: SimpleQueue[bool] = SimpleQueue()
+        """True for each call, also for one that was discarded meanwhile; False ends one thread."""
         self._lock = Lock()
         self._idle = 0
         self._started = 0
@@ -31,9 +35,17 @@ class Threads:
             if self._idle:
                 self._idle -= 1
             elif self._started < self._size:
+                name = f"asyncendpoints-handler-{self._started + 1}"
+                Thread(target=self._work, name=name, daemon=True).start()
                 self._started += 1
-                Thread(target=self._work, name=f"asyncendpoints-handler-{self._started}", daemon=True).start()
-            self._calls.put(function)
+            self._calls.append(function)
+            self._tokens.put(True)
+
+    def discard(self, function: Callable[[], None]) -> None:
+        """Forget a call, unless it has begun: nothing of it is kept until a thread is free."""
+        if self._calls:
+            with suppress(ValueError):  # a thread has taken it
+                self._calls.remove(function)
 
     def close(self) -> None:
         """Let every thread end when its call has ended. Idempotent; nothing is called afterwards."""
@@ -43,13 +55,19 @@ class Threads:
             self._closed = True
             started = self._started
         for _ in range(started):
-            self._calls.put(None)
+            self._tokens.put(False)
 
     def _work(self) -> None:
-        while (function := self._calls.get()) is not None:
-            function()
-            # Dropped before the wait for the next call, so that its arguments are not kept alive meanwhile.
-            del function
+        while self._tokens.get():
+            self._call_next()
             with self._lock:
-                if self._calls.empty():
+                if self._tokens.empty():
                     self._idle += 1
+
+    def _call_next(self) -> None:
+        try:
+            function = self._calls.popleft()
+        except IndexError:
+            return  # discarded
+        # The name goes with this frame, so that the call's arguments are not kept alive until the next one.
+        function()

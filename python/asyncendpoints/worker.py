@@ -8,13 +8,13 @@ import random
 from contextlib import suppress
 from contextvars import Context
 from itertools import count
-from math import inf
+from math import ceil, inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from asyncendpoints.cancels import CancelWatch
-from asyncendpoints.deadlines import Deadlines
+from asyncendpoints.deadlines import ROUNDING, Deadlines
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.execution import Run, Services, Stop, execute
 from asyncendpoints.failures import RELEASED, Outcome, timed_out
@@ -167,10 +167,7 @@ class Worker:
             await self._bell.wait()
 
     async def _claim(self, free: int) -> None:
-        while self._lost_claims:
-            # What an unanswered claim began would else wait for its leases to expire (SUB-3).
-            await self._store.release_claim(self._lost_claims[-1], now=self._clock.store_now())
-            self._lost_claims.pop()
+        await self._give_back()
         claim_id = f"{self.name}-{next(self._claim_ids)}"
         try:
             answer = await self._store.claim(
@@ -187,11 +184,27 @@ class Worker:
         claims = answer.claims
         if self._stopping.is_set():
             self._lost_claims.append(claim_id)
+            await self._give_back()
             return
         self._more = len(claims) >= free
         if claims:
             self._begin_all(claims)
         self._wake_later(answer.next_due_ms)
+
+    async def _give_back(self) -> None:
+        while self._lost_claims:
+            # What an unanswered claim began would else wait for its leases to expire (SUB-3).
+            await self._store.release_claim(self._lost_claims[-1], now=self._clock.store_now())
+            self._lost_claims.pop()
+
+    async def _give_back_at_the_end(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._give_back()
+        except (StoreUnavailable, TimeoutError) as error:
+            _log.warning("%d claims could not be given back and may be rescued: %s", len(self._lost_claims), error)
+        except Exception:  # a store's defect must not keep the worker from ending
+            _log.exception("claims could not be given back and may be rescued")
 
     def _wake_later(self, next_due_ms: int | None) -> None:
         if self._wake_timer is not None:
@@ -262,6 +275,16 @@ class Worker:
         elif run.task is not None and run.task.done():
             # Somebody cancelled the task before it had begun.
             self._end(run, timed_out(run.claim.timeout_ms))
+        elif run.stop is Stop.RELEASE:
+            run.next_check = inf
+            if not self._stopping.is_set():  # a drain looks after those itself
+                self._settler.add(run, RELEASED)
+        elif run.waits_for_thread:
+            self._wait_for_thread(run, now)
+        elif run.deadline > now + ROUNDING:
+            # A plain function whose time began with its thread.
+            run.next_check = run.deadline
+            self._keeper.hold(*run.key, ceil((run.deadline - now) * 1000))
         elif run.is_late or run.in_thread:
             # Told once is enough: another cancel would only interrupt its cleaning up.
             run.stop = Stop.TIMEOUT
@@ -271,6 +294,19 @@ class Worker:
         else:
             run.next_check = now + PATIENCE
             run.ask_to_stop(Stop.TIMEOUT)
+
+    def _wait_for_thread(self, run: Run, now: float) -> None:
+        timeout = run.claim.timeout_ms / 1000
+        end = run.deadline + max(self._settings.lease_for - timeout, 0.0)
+        if now + ROUNDING < end:
+            run.next_check = min(end, now + timeout)
+            self._keeper.hold(*run.key, run.claim.timeout_ms)
+            return
+        run.next_check = now + PATIENCE
+        if run.withdraw():
+            # Threads that are stuck here must not keep it from other workers.
+            _log.warning("job %s got no thread and is given back", run.claim.job_id)
+            run.ask_to_stop(Stop.RELEASE)
 
     # Ending.
 
@@ -287,9 +323,10 @@ class Worker:
     async def drain(self, grace: float) -> None:
         """Stop claiming, let handlers end for `grace` seconds, give back what still runs."""
         self.stop_claiming()
-        # A claim that is under way may end; one whose store does not answer is cut off, and given back by `close`.
+        # A claim that is under way may end, and gives back what it brings; one that is not answered is cut off.
         if not (await asyncio.wait({self._claimer}, timeout=PATIENCE))[0]:
             await end_task(self._claimer)
+            await self._give_back_at_the_end()
         if self._runs:
             await wait_for_event(self._grace_over, grace, self._clock)
             await self._release()
@@ -304,18 +341,14 @@ class Worker:
         for run in tuple(self._runs.values()):
             if not run.settled:
                 log_overdue(run)
-                self._settler.add(run, RELEASED)
+                self._settler.add(run, timed_out(run.claim.timeout_ms) if run.is_late else RELEASED)
 
     async def close(self, patience: float = 5.0) -> None:
         """End everything; the ends of runs get `patience` seconds to reach the store."""
         self.stop_claiming()
         await end_task(self._claimer)
         await self._settler.close(patience)
-        for claim_id in self._lost_claims:
-            try:
-                await self._store.release_claim(claim_id, now=self._clock.store_now())
-            except StoreUnavailable as error:
-                _log.warning("a claim could not be given back and will be rescued: %s", error)
+        await self._give_back_at_the_end()
         for run in tuple(self._runs.values()):
             if run.task is not None:
                 run.task.cancel()

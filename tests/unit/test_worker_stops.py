@@ -111,31 +111,6 @@ async def test_a_plain_function_past_its_timeout_keeps_its_slot() -> None:
         assert flags == [True]
 
 
-async def test_a_plain_function_that_got_no_thread_in_time_is_never_begun() -> None:
-    """Its timeout counts from the claim."""
-    gate = threading.Event()
-    occupied = threading.Event()
-    begun: list[str] = []
-    async with running(threads=1) as jobs:
-
-        @jobs.handler
-        def first() -> None:
-            occupied.set()
-            assert gate.wait(PATIENCE)
-
-        @jobs.handler(timeout=0.05, retry=ONCE)
-        def second(job: JobContext[None]) -> None:
-            begun.append(job.job_id)
-
-        blocking = (await jobs.submit(first)).job.job_id
-        await until(occupied.is_set)
-        assert outcomes(await ended(jobs, second)) == ["timeout"]
-        gate.set()
-        assert (await jobs.wait(blocking, PATIENCE)).state == "completed"
-        await until(lambda: worker_of(jobs).running == 0)
-        assert begun == []
-
-
 async def test_a_cancel_reaches_a_running_handler() -> None:
     """CAN-2: An asynchronous handler is cancelled; the run ends as `canceled`, and is not retried."""
     begun = asyncio.Event()
