@@ -1,55 +1,53 @@
 """The body of a request to an asynchronous endpoint: read once, bounded, checked, and kept.
 
 The framework may read a body before the decorated function runs, and turns foreign errors into answers of its
-own. So the body is captured where it comes in: the middleware hands `Capture.receive` and `Capture.send` to
-the application. When the router has chosen an asynchronous endpoint, the first `receive` reads the whole body
-against its limit and checks it; a refusal is raised there, so that no dependency runs, and replaces whatever
-answer the framework makes of it.
+own. So the body is captured where the router's own `receive` and `send` begin, within all of the application's
+middleware: whatever that does to scopes and bodies, here is what the routes will see. When the router has
+chosen an asynchronous endpoint, the first `receive` reads the whole body against its limit and checks it; a
+refusal is raised there, so that no dependency runs, and replaces whatever answer the framework makes of it.
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from asyncendpoints.errors import MalformedPayload
-from asyncendpoints.http.endpoint import endpoint_of
-from asyncendpoints.http.problems import not_installed, problem, problem_for
-from asyncendpoints.payload import check_json
-from asyncendpoints.problem_types import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
+from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.http.body_checks import check, framing, too_large
+from asyncendpoints.http.endpoint import ENVELOPE, endpoint_of
+from asyncendpoints.http.problems import not_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Message, Receive, Scope, Send
 
     from asyncendpoints.engine import Engine
-    from asyncendpoints.http.endpoint import BodyKind
+    from asyncendpoints.http.endpoint import BodyTarget
 
 SCOPE_KEY: Final = "asyncendpoints.capture"
 
 DISCARD: Final = 4 * 1_048_576
 """How much of a refused body is read and dropped, for clients that write before they read."""
 
-_PLAIN_JSON: Final = [b"application/json"]
-_FORMS: Final = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
-
-
-class BodyTarget(Protocol):
-    """What a body is for: an asynchronous endpoint, or the generic producer."""
-
-    engine: Engine
-
-    @property
-    def max_body_bytes(self) -> int:
-        """The limit."""
-        ...
-
-    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
-        """Return the kind of body that is taken."""
-        ...
+_CONTENT = frozenset(
+    {
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-location",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+        b"transfer-encoding",
+    }
+)
+"""The headers that describe an answer's content, and go with it."""
 
 
 class Refused(Exception):  # noqa: N818 (an answer, on its way out)
@@ -64,133 +62,165 @@ class ClientGone(Exception):  # noqa: N818 (not an error of ours)
     """The client disconnected before its request was complete, so there is nobody to answer."""
 
 
+class _State(Enum):
+    """Who has the body."""
+
+    UNTOUCHED = "nobody has asked for it"
+    BEGUN = "some of it was handed on before the route was known, and kept"
+    PASSED = "all of it was"
+    FOREIGN = "it belongs to an ordinary route, and was not kept"
+    READ = "it was read and checked here, and nobody else has it"
+    DELIVERED = "it was read and checked, and the application has it"
+
+
+_UNTOUCHED, _BEGUN, _PASSED = _State.UNTOUCHED, _State.BEGUN, _State.PASSED
+_FOREIGN, _READ, _DELIVERED = _State.FOREIGN, _State.READ, _State.DELIVERED
+_UNCHECKED = frozenset({_UNTOUCHED, _BEGUN, _PASSED})
+
+
 class Capture:
-    """One request's body, between the server and the application."""
+    """One request's body, between the application's middleware and its routes.
+
+    Args:
+        scope: The scope that the router writes its choice into.
+        receive: The `receive` of what is outside.
+        send: The `send` of what is outside.
+        engines: Whose endpoints the application has.
+    """
 
     __slots__ = (
-        "_engine",
+        "_answered",
+        "_engines",
+        "_kept",
         "_passed",
-        "_passed_bytes",
         "_receive",
+        "_replaced",
         "_scope",
         "_send",
-        "_whole",
+        "_state",
         "body",
         "refusal",
-        "started",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, scope: Scope, receive: Receive, send: Send, engines: Sequence[Engine]) -> None:
+        self._engines = engines
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._state = _UNTOUCHED
+        # What somebody read before the route was known, and how many bytes it was; over every limit, only the latter.
+        self._kept: bytearray | None = None
+        self._passed = 0
+        # Whether an answer has begun, and whether it is a refusal, which replaces all that the application sends.
+        self._answered = False
+        self._replaced = False
         self.body: bytes | None = None
         self.refusal: Response | None = None
-        self.started = False
-        # What somebody read before the route was known; None when it is none of our business.
-        self._passed: list[bytes] | None = []
-        self._passed_bytes = 0
-        self._whole = False
 
     async def receive(self) -> Message:
-        """Stand for the server's `receive`: our endpoints get the whole, checked body in one message."""
-        if self.body is not None or self._passed is None:
+        """Stand for the outer `receive`: our endpoints get the whole, checked body in one message."""
+        state = self._state
+        if state is _DELIVERED or state is _FOREIGN:
+            if self.refusal is not None and not self._answered:
+                raise Refused(self.refusal)
             return await self._receive()
-        target = endpoint_of(self._scope)
-        if target is None or self._passed:
-            return await self._pass_on()
-        try:
-            body = await self.read(target)
-        except Refused as refused:
-            self.refusal = refused.response
-            raise
-        except ClientGone:
-            return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": body, "more_body": False}
+        if state is not _READ:
+            target = endpoint_of(self._scope)
+            if target is None or state is not _UNTOUCHED:
+                return await self._pass_on()
+            try:
+                await self.read(self._scope, target)
+            except ClientGone:
+                return {"type": "http.disconnect"}
+        self._state = _DELIVERED
+        body = self.body or b""
+        return {"type": "http.request", "body": body[self._passed :], "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Stand for the server's `send`: a refusal replaces the answer that the framework made of it."""
-        if self.refusal is None and message["type"] == "http.response.start":
-            if self.body is None and self._passed == [] and message["status"] != 405:
-                self.refusal = self._refuse_unread()
-            self.started = self.refusal is None
-        if self.refusal is None:
-            await self._send(message)
-        elif message["type"] == "http.response.start" and not self.started:
-            await self._send_refusal(self.refusal, message["headers"])
+        """Stand for the outer `send`: a refusal replaces the answer that the framework made of it."""
+        if self._answered:
+            if not self._replaced:
+                await self._send(message)
+            return
+        if message["type"] == "http.response.start":
+            if self._state in _UNCHECKED and message["status"] != 405:
+                self._judge()
+            if self.refusal is not None:
+                await self._send_refusal(self.refusal, message["headers"])
+                return
+            self._answered = True
+        await self._send(message)
 
-    def _refuse_unread(self) -> Response | None:
-        """Refuse by its head what was answered without being read: size and media type come before all else."""
-        target = endpoint_of(self._scope)
-        if target is None:
-            return None
-        length, content_types, _ = _framing(self._scope)
-        if length > target.max_body_bytes:
-            return _too_large(self._scope, target.max_body_bytes, close=True)
-        taken = _not_taken(target.body_kind(self._scope), content_types)
-        return None if taken is None else _unsupported(self._scope, content_types, taken)
+    async def refuse(self) -> bool:
+        """See to it that a refusal is sent where the application raised; tell whether there is one."""
+        if not self._answered:
+            self._judge()
+            if self.refusal is not None:
+                await self._send_refusal(self.refusal, ())
+        return self._replaced
 
-    async def finish(self) -> None:
-        """Send the refusal where the application let it through as an exception."""
-        if self.refusal is not None and not self.started:
-            await self._send_refusal(self.refusal, ())
-
-    async def read(self, target: BodyTarget) -> bytes:
+    async def read(self, scope: Scope, target: BodyTarget) -> bytes:
         """Return the checked body.
+
+        Args:
+            scope: The request's scope as the endpoint sees it.
+            target: What the body is for.
 
         Raises:
             Refused: The body is too large, of another media type, or not JSON.
             ClientGone: The client disconnected before the body was complete.
+            ConfigurationError: The body is gone: the route does not show that it leads to an endpoint.
         """
         if self.body is not None:
             return self.body
-        length, content_types, expects = _framing(self._scope)
+        if self.refusal is not None:
+            raise Refused(self.refusal)
+        state = self._state
         limit = target.max_body_bytes
-        passed = self._passed
-        self._passed = None
-        if length > limit or self._passed_bytes > limit:
-            whole = self._whole or (not expects and await self._discard(0, length))
-            raise Refused(_too_large(self._scope, limit, close=not whole))
-        if passed:
-            body = await self._resume(b"".join(passed), limit)
-        else:
+        head = framing(scope)
+        if head[0] > limit or self._passed > limit:
+            whole = state is _PASSED or (not head[2] and await self._discard(self._passed, head[0]))
+            self._refuse(too_large(scope, limit, close=not whole))
+        if state is _UNTOUCHED:
             message = await self._receive()
             body = message.get("body", b"")
             if message["type"] == "http.disconnect":
                 raise ClientGone
             if message.get("more_body", False) or len(body) > limit:
-                body = await self._gather(body, limit, message.get("more_body", False))
-        kind = target.body_kind(self._scope)
-        if kind != "json" or content_types != _PLAIN_JSON:
-            self._check_type(kind, content_types, body)
-        if kind == "json" and body:
-            try:
-                check_json(body, max_depth=target.engine.settings.max_json_depth)
-            except MalformedPayload as error:
-                raise Refused(problem_for(self._scope, error)) from error
+                body = await self._gather(scope, body, limit, message.get("more_body", False))
+        elif self._kept is None:
+            raise ConfigurationError(
+                f"the body of a request to {scope['path']} was read without being checked, because the route's "
+                "function does not show that it is an asynchronous endpoint; a decorator above the endpoint's must "
+                "keep the function's attributes, as functools.wraps does"
+            )
+        else:
+            body = bytes(self._kept)
+            if state is _BEGUN:
+                body = await self._gather(scope, body, limit, more=True)
+        refusal = check(scope, target, head, body, len(body))
+        if refusal is not None:
+            self._refuse(refusal)
         self.body = body
+        self._state = _DELIVERED if state is _PASSED else _READ
         return body
 
-    def _check_type(self, kind: BodyKind, content_types: list[bytes], body: bytes) -> None:
-        """Refuse a body of a type that the endpoint does not take (Refused)."""
-        taken = _not_taken(kind, content_types)
-        if taken is None and kind == "form" and body and not content_types:
-            taken = "a form"
-        if taken is not None:
-            raise Refused(_unsupported(self._scope, content_types, taken))
-        if kind == "json" and not content_types:
-            # An absent Content-Type counts as JSON. Frameworks that would take the body for bytes are told so, in
-            # the list that their header objects share with the scope.
-            self._scope["headers"].append((b"content-type", b"application/json"))
+    def _judge(self) -> None:
+        """Refuse what was answered without a check: by its head, and by its body where that was handed on."""
+        if self.refusal is None and self._state in _UNCHECKED:
+            target = endpoint_of(self._scope)
+            if target is not None:
+                whole = self._state is _PASSED
+                body = bytes(self._kept) if whole and self._kept is not None else None
+                head = framing(self._scope)
+                self.refusal = check(self._scope, target, head, body, self._passed, close=not whole)
 
-    async def _resume(self, body: bytes, limit: int) -> bytes:
-        """Go on where an inner middleware stopped reading before the route was known."""
-        if self._whole and len(body) <= limit:
-            return body
-        return await self._gather(body, limit, not self._whole)
+    def _refuse(self, refusal: Response) -> NoReturn:
+        self.refusal = refusal
+        self._state = _DELIVERED
+        raise Refused(refusal)
 
-    async def _gather(self, first: bytes, limit: int, more: bool) -> bytes:
+    async def _gather(self, scope: Scope, first: bytes, limit: int, more: bool) -> bytes:
         """Read the rest of a body that came in several messages, and stop as soon as it is over the limit."""
         chunks = [first]
         size = len(first)
@@ -204,7 +234,7 @@ class Capture:
             size += len(chunk)
         if size > limit:
             whole = not more or await self._discard(size, size)
-            raise Refused(_too_large(self._scope, limit, close=not whole))
+            self._refuse(too_large(scope, limit, close=not whole))
         return b"".join(chunks)
 
     async def _discard(self, seen: int, declared: int) -> bool:
@@ -221,27 +251,39 @@ class Capture:
         return False
 
     async def _pass_on(self) -> Message:
-        """Hand on a message for a route that is not known to be ours, and remember it within bounds."""
+        """Hand on a message for a route that is not known to be ours, and keep it within bounds."""
         message = await self._receive()
-        if message["type"] != "http.request" or self._passed is None:
+        if message["type"] != "http.request" or self._state is _PASSED:
             return message
-        if not self._passed and isinstance(self._scope.get("endpoint"), (FunctionType, MethodType)):
-            self._passed = None  # An ordinary route: its body is none of our business.
-            return message
+        if self._state is _UNTOUCHED:
+            if isinstance(self._scope.get("endpoint"), (FunctionType, MethodType)):
+                self._state = _FOREIGN  # An ordinary route: its body is none of our business.
+                return message
+            self._kept = bytearray()
         chunk = message.get("body", b"")
-        self._passed_bytes += len(chunk)
-        self._whole = not message.get("more_body", False)
-        registry = self._engine.registry
-        if self._passed_bytes > max((registry.get(name).policy.max_body_bytes for name in registry.names), default=0):
-            self._passed.clear()  # No endpoint takes so much: its size is all that a refusal needs.
-        else:
-            self._passed.append(chunk)
+        self._passed += len(chunk)
+        self._state = _BEGUN if message.get("more_body", False) else _PASSED
+        if self._kept is not None:
+            if self._passed > self._largest():
+                self._kept = None  # No endpoint takes so much: its size is all that a refusal needs.
+            else:
+                self._kept += chunk
         return message
 
+    def _largest(self) -> int:
+        """Return the largest body that any endpoint takes, the generic producer included."""
+        limits = (
+            engine.registry.get(name).policy.max_body_bytes
+            for engine in self._engines
+            for name in engine.registry.names
+        )
+        return ENVELOPE + max(limits, default=0)
+
     async def _send_refusal(self, refusal: Response, made: Any) -> None:
-        """Send the refusal, with what inner middleware (CORS, say) put on the answer it replaces."""
-        self.started = True
-        kept = [pair for pair in made if not pair[0].startswith((b"content-", b"transfer-", b"etag", b"last-mod"))]
+        """Send the refusal, with what a mount's middleware (CORS, say) put on the answer it replaces."""
+        self._answered = self._replaced = True
+        own = {name for name, _ in refusal.raw_headers}
+        kept = [pair for pair in made if pair[0] not in _CONTENT and pair[0] not in own]
         await self._send(
             {
                 "type": "http.response.start",
@@ -258,57 +300,11 @@ async def captured_body(request: Request, target: BodyTarget) -> bytes:
     Raises:
         Refused: The body is too large, of another media type, or not JSON.
         ClientGone: The client disconnected before the body was complete.
+        ConfigurationError: The body is gone: the route does not show that it leads to an endpoint.
     """
     capture: Capture | None = request.scope.get(SCOPE_KEY)
     if capture is None:
         raise Refused(not_installed(request.scope))
     if capture.body is not None:
         return capture.body
-    return await capture.read(target)
-
-
-def _framing(scope: Scope) -> tuple[int, list[bytes], bool]:
-    """Return the declared length (-1 if none), the content types, and whether 100 Continue is awaited."""
-    length = -1
-    content_types: list[bytes] = []
-    expects = False
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            content_types.append(value)
-        elif name == b"content-length":
-            length = int(value) if value.isdigit() and len(value) < 20 else -1
-        elif name == b"expect":
-            expects = value.lower() == b"100-continue"
-    return length, content_types, expects
-
-
-def media_type(value: bytes) -> bytes:
-    """Return a Content-Type's type and subtype in lower case, without its parameters."""
-    return value.split(b";", 1)[0].strip().lower()
-
-
-def _is_json(value: bytes) -> bool:
-    kind = media_type(value)
-    return kind == b"application/json" or (
-        kind.startswith(b"application/") and kind.endswith(b"+json") and kind.count(b"/") == 1
-    )
-
-
-def _not_taken(kind: BodyKind, content_types: list[bytes]) -> str | None:
-    """Return what the endpoint takes instead, where the request says that it carries something else."""
-    if kind == "json" and not all(_is_json(value) for value in content_types):
-        return "JSON"
-    if kind == "form" and not all(media_type(value) in _FORMS for value in content_types):
-        return "a form"
-    return None
-
-
-def _too_large(scope: Scope, limit: int, *, close: bool) -> Response:
-    # RFC 9110, 10.1.1: a server that answers before it has read the content says whether it closes.
-    headers = [(b"connection", b"close")] if close and scope.get("http_version", "1.1").startswith("1") else []
-    return problem(scope, PAYLOAD_TOO_LARGE, f"The body is larger than {limit} bytes.", headers=headers)
-
-
-def _unsupported(scope: Scope, content_types: list[bytes], taken: str) -> Response:
-    sent = b", ".join(content_types).decode("latin-1")
-    return problem(scope, UNSUPPORTED_MEDIA_TYPE, f"This endpoint takes {taken}, not {sent or 'an untyped body'!r}.")
+    return await capture.read(request.scope, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,25 @@ BodyKind: TypeAlias = Literal["json", "form", "any", "none"]
 """What an endpoint's body must be: checked JSON, a form, anything, or nothing that is looked at."""
 
 ATTRIBUTE: Final = "__asyncendpoint__"
-"""The attribute of a route's function that holds its `HttpEndpoint`."""
+"""The attribute of a route's function that holds its `BodyTarget`."""
+
+ENVELOPE: Final = 4096
+"""What the generic producer's members around a payload may add to its handler's limit, in bytes."""
+
+
+class BodyTarget(Protocol):
+    """What a body is for: an asynchronous endpoint, or the generic producer."""
+
+    engine: Engine
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The limit."""
+        ...
+
+    def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
+        """Return the kind of body that is taken."""
+        ...
 
 
 class HttpEndpoint:
@@ -40,6 +58,6 @@ class HttpEndpoint:
         return self.body
 
 
-def endpoint_of(scope: Mapping[str, Any]) -> HttpEndpoint | None:
-    """Return the asynchronous endpoint that the router has chosen for this request, or None."""
+def endpoint_of(scope: Mapping[str, Any]) -> BodyTarget | None:
+    """Return the asynchronous endpoint, or producer, that the router has chosen for this request, or None."""
     return getattr(scope.get("endpoint"), ATTRIBUTE, None)

@@ -1,17 +1,19 @@
-"""`install`: the one middleware and the job routes, put on an application."""
+"""`install`: the middleware and the job routes, put on an application."""
 
 from __future__ import annotations
 
+import functools
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import Response
-from starlette.routing import Match, Route
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.http.health import health_routes
-from asyncendpoints.http.middleware import AsyncEndpointsMiddleware
+from asyncendpoints.http.job_path import JobPath
+from asyncendpoints.http.middleware import AsyncEndpointsMiddleware, BodyMiddleware
 from asyncendpoints.http.producer import producer_routes
 from asyncendpoints.http.routes import job_routes
 
@@ -19,22 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
-    from starlette.types import Scope
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.routes import JobRoute
-
-
-class JobPath(Route):
-    """A job route, which passes over a request for something else at a glance: many requests pass by it."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str], name: str) -> None:
-        super().__init__(path, endpoint, methods=methods, name=name)
-        self._beginning = path.partition("{")[0]
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether the route is the request's."""
-        return super().matches(scope) if self._beginning in scope["path"] else (Match.NONE, {})
 
 
 def install(
@@ -60,26 +49,52 @@ def install(
         health: Whether to add `/livez` and `/readyz`.
 
     Raises:
-        ConfigurationError: The application is of another kind, or has been installed on before.
+        ConfigurationError: The application is of another kind, or has been installed on before with these job routes.
     """
     if not isinstance(app, Starlette):  # pyright: ignore[reportUnnecessaryIsInstance] (user code)
         raise ConfigurationError(f"install takes a Starlette or FastAPI application, not {type(app).__name__}")
-    if any(
-        each.cls is AsyncEndpointsMiddleware and each.kwargs.get("engine") is engine for each in app.user_middleware
-    ):
-        raise ConfigurationError("install was called twice on the same application")
+    engines = _installed_on(app)
+    _refuse_collisions(engine, engines)
     routes = job_routes(engine)
     if producer:
         routes += producer_routes(engine)
     if health:
         routes += health_routes(engine)
     app.add_middleware(AsyncEndpointsMiddleware, engine=engine)
+    if not engines:
+        # Within all other middleware, that added later too, which Starlette puts first.
+        app.user_middleware.append(Middleware(BodyMiddleware, engines=engines))
+    engines.append(engine)
     if any(f"{cls.__module__}.{cls.__name__}" == "fastapi.applications.FastAPI" for cls in type(app).__mro__):
         from asyncendpoints.http.fastapi import install_routes
 
         install_routes(app, engine, routes, dependencies)  # pyright: ignore[reportArgumentType] (checked by name)
     else:
         _install_starlette(app, routes, dependencies)
+
+
+def _installed_on(app: Starlette) -> list[Engine]:
+    """Return the list of the engines that are installed on an application, to be added to."""
+    for each in app.user_middleware:
+        if each.cls is BodyMiddleware:
+            return cast("list[Engine]", each.kwargs["engines"])
+    return []
+
+
+def _refuse_collisions(engine: Engine, installed: Sequence[Engine]) -> None:
+    """Refuse a second set of job routes at the same paths: the first would answer for both.
+
+    Raises:
+        ConfigurationError: The engine, or one with the same `jobs_path`, is installed.
+    """
+    if engine in installed:
+        raise ConfigurationError("install was called twice on the same application")
+    path = engine.settings.jobs_path
+    if any(each.settings.jobs_path.rstrip("/") == path.rstrip("/") for each in installed):
+        raise ConfigurationError(
+            f"another AsyncEndpoints with jobs_path={path!r} is installed on this application, and would answer "
+            "for the jobs of both; give one of them another jobs_path"
+        )
 
 
 def _install_starlette(app: Starlette, routes: Sequence[JobRoute], guards: Sequence[Callable[[Request], Any]]) -> None:
@@ -96,6 +111,8 @@ def _install_starlette(app: Starlette, routes: Sequence[JobRoute], guards: Seque
 def _guarded(
     endpoint: Callable[[Request], Awaitable[Response]], guards: Sequence[Callable[[Request], Any]]
 ) -> Callable[[Request], Awaitable[Response]]:
+    # What capture reads off the endpoint stands on its guarded form as well.
+    @functools.wraps(endpoint)
     async def guarded(request: Request) -> Response:
         for guard in guards:
             answer = guard(request)

@@ -8,17 +8,15 @@ from fastapi import FastAPI, Path, Request
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.routing import Match
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.http.fastapi.job_routes import ROUTE_MARKER
 from asyncendpoints.http.fastapi.openapi import describe
+from asyncendpoints.http.job_path import JobPath
 from asyncendpoints.settings import make_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from starlette.types import Scope
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.routes import JobRoute
@@ -29,16 +27,8 @@ TAG: Final = "jobs"
 _USUAL: Final = make_settings().jobs_path
 
 
-class JobAPIRoute(APIRoute):
-    """A job route, which passes over a request for something else at a glance: all requests pass by it."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        self._beginning = path.partition("{")[0]
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether the route is the request's."""
-        return super().matches(scope) if self._beginning in scope["path"] else (Match.NONE, {})
+class JobAPIRoute(JobPath, APIRoute):
+    """A job route among API routes."""
 
 
 def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dependencies: Sequence[Any]) -> None:

@@ -1,0 +1,124 @@
+"""What a request to an asynchronous endpoint is refused for: its size, its media type, its syntax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncendpoints.errors import MalformedPayload
+from asyncendpoints.http.problems import problem, problem_for
+from asyncendpoints.payload import check_json
+from asyncendpoints.problem_types import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.responses import Response
+    from starlette.types import Scope
+
+    from asyncendpoints.http.endpoint import BodyKind, BodyTarget
+
+_FORMS = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
+
+
+def check(
+    scope: Scope,
+    target: BodyTarget,
+    head: tuple[int, list[bytes], bool, bool],
+    body: bytes | None,
+    size: int,
+    *,
+    close: bool = False,
+) -> Response | None:
+    """Return what a request to an endpoint is refused with: for its size, then its media type, then its syntax.
+
+    Args:
+        scope: The request's scope.
+        target: What the body is for.
+        head: What `framing` says of the scope.
+        body: The whole body; None where it was not seen, so that the head alone speaks.
+        size: How many bytes were seen.
+        close: Whether a refusal for the size says that the connection closes, because the rest was not read.
+    """
+    length, content_types, _, carries = head
+    if length > target.max_body_bytes or size > target.max_body_bytes:
+        return too_large(scope, target.max_body_bytes, close=close)
+    kind = target.body_kind(scope)
+    taken = _not_taken(kind, content_types, carries if body is None else bool(body))
+    if taken is not None:
+        return _unsupported(scope, content_types, taken)
+    if kind == "json" and body is not None:
+        if not content_types:
+            _declare_json(scope)
+        if body:
+            try:
+                check_json(body, max_depth=target.engine.settings.max_json_depth)
+            except MalformedPayload as error:
+                return problem_for(scope, error)
+    return None
+
+
+def framing(scope: Scope) -> tuple[int, list[bytes], bool, bool]:
+    """Return what a request's head says of its body.
+
+    Returns:
+        The declared length (-1 if none), the content types, whether 100 Continue is awaited, whether there is a body.
+    """
+    length = -1
+    content_types: list[bytes] = []
+    expects = chunked = False
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_types.append(value)
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() and len(value) < 20 else -1
+        elif name == b"expect":
+            expects = value.lower() == b"100-continue"
+        elif name == b"transfer-encoding":
+            chunked = True
+    return length, content_types, expects, chunked or length > 0
+
+
+def media_type(value: bytes) -> bytes:
+    """Return a Content-Type's type and subtype in lower case, without its parameters."""
+    return value.split(b";", 1)[0].strip().lower()
+
+
+def _is_json(value: bytes) -> bool:
+    kind = media_type(value)
+    return kind == b"application/json" or (
+        kind.startswith(b"application/") and kind.endswith(b"+json") and kind.count(b"/") == 1
+    )
+
+
+def _not_taken(kind: BodyKind, content_types: list[bytes], carries: bool) -> str | None:
+    """Return what the endpoint takes instead, where the request carries something else."""
+    if kind == "json" and not all(_is_json(value) for value in content_types):
+        return "JSON"
+    if kind == "form" and (
+        not all(media_type(value) in _FORMS for value in content_types) or (carries and not content_types)
+    ):
+        return "a form"
+    return None
+
+
+def _declare_json(scope: Scope) -> None:
+    """Tell frameworks, which would take an untyped body for bytes, that an absent Content-Type counts as JSON.
+
+    Their header objects share a list with the scope.
+    """
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    if not isinstance(headers, list):
+        headers = scope["headers"] = list(headers)
+    headers.append((b"content-type", b"application/json"))
+
+
+def too_large(scope: Scope, limit: int, *, close: bool) -> Response:
+    """Return the refusal of a body over the limit (bytes), which may say that the connection closes."""
+    # RFC 9110, 10.1.1: a server that answers before it has read the content says whether it closes.
+    headers = [(b"connection", b"close")] if close and scope.get("http_version", "1.1").startswith("1") else []
+    return problem(scope, PAYLOAD_TOO_LARGE, f"The body is larger than {limit} bytes.", headers=headers)
+
+
+def _unsupported(scope: Scope, content_types: list[bytes], taken: str) -> Response:
+    sent = b", ".join(content_types).decode("latin-1")
+    return problem(scope, UNSUPPORTED_MEDIA_TYPE, f"This endpoint takes {taken}, not {sent or 'an untyped body'!r}.")
