@@ -47,6 +47,26 @@ class NewJob:
 
         `scope`, `key` and `fingerprint` (32 bytes) come together or not at all.
         """
+    def another(
+        self,
+        payload: bytes | None = None,
+        request: bytes | None = None,
+        scope: str | None = None,
+        key: str | None = None,
+        fingerprint: bytes | None = None,
+        owner: str | None = None,
+        now: int | None = None,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay_ms: int = 0,
+        redrive_of: str | None = None,
+        origin: str | None = None,
+    ) -> NewJob:
+        """Return another job like this one (handler, limits, retention), with an id of its own and these members.
+
+        Queue and priority are this one's where they are None. Raises ValueError as the constructor does.
+        """
     @property
     def job_id(self) -> str: ...
     @property

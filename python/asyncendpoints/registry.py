@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from asyncendpoints import _core
 from asyncendpoints.errors import ConfigurationError, HandlerUnknown
 from asyncendpoints.introspection import Signature, read_signature
+from asyncendpoints.job import NewJob
 from asyncendpoints.payload import PayloadType, ResultType
 from asyncendpoints.policy import Policy, milliseconds
 
@@ -83,7 +85,6 @@ class Handler:
         "endpoint",
         "function",
         "is_async",
-        "job_arguments",
         "max_attempts",
         "name",
         "payload",
@@ -92,6 +93,7 @@ class Handler:
         "retention_completed_ms",
         "retention_failed_ms",
         "takes_context",
+        "template",
         "timeout_ms",
     )
 
@@ -123,19 +125,17 @@ class Handler:
         self.timeout_ms = milliseconds(policy.timeout, "timeout")
         self.retention_completed_ms = milliseconds(policy.retention.completed, "retention")
         self.retention_failed_ms = milliseconds(policy.retention.failed, "retention")
-        self.job_arguments: dict[str, Any] = {"handler": name} | {
-            argument: value
-            for argument, value, default in (
-                ("queue", policy.queue, "default"),
-                ("priority", policy.priority, 0),
-                ("max_attempts", self.max_attempts, 3),
-                ("timeout_ms", self.timeout_ms, 3_600_000),
-                ("retention_completed_ms", self.retention_completed_ms, 86_400_000),
-                ("retention_failed_ms", self.retention_failed_ms, 604_800_000),
-            )
-            if value != default
-        }
-        """What makes a `NewJob` of this handler's, without what is the core's default anyway."""
+        self.template = NewJob(
+            job_id=_core.new_job_id(),
+            handler=name,
+            queue=policy.queue,
+            priority=policy.priority,
+            max_attempts=self.max_attempts,
+            timeout_ms=self.timeout_ms,
+            retention_completed_ms=self.retention_completed_ms,
+            retention_failed_ms=self.retention_failed_ms,
+        )
+        """What every job of this handler is made from; it is never stored itself."""
 
     def __repr__(self) -> str:
         return f"Handler({self.name!r})"

@@ -178,10 +178,15 @@ static IDS: JobIds = JobIds::new();
 #[pyfunction]
 #[pyo3(signature = (*, now = None))]
 pub(crate) fn new_job_id(py: Python<'_>, now: Option<Whole>) -> PyResult<Bound<'_, PyString>> {
+    Ok(id_text(py, fresh_id(now)?))
+}
+
+/// Make the next id of this process.
+pub(crate) fn fresh_id(now: Option<Whole>) -> PyResult<JobId> {
     let mut random = [0; 10];
     getrandom::fill(&mut random)
         .map_err(|error| PyOSError::new_err(format!("no randomness: {error}")))?;
-    Ok(id_text(py, IDS.make(time_of(now)?, random)))
+    Ok(IDS.make(time_of(now)?, random))
 }
 
 /// Tell whether the text is a job id in canonical form (lower case, with hyphens, version 7).

@@ -6,7 +6,9 @@ use asyncendpoints_core::job;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::convert::{Whole, body, id_text, idempotency, job_id, optional_job_id, text};
+use crate::convert::{
+    Whole, body, fresh_id, id_text, idempotency, job_id, optional_job_id, text,
+};
 use crate::errors::out_of_bounds;
 
 /// Ten years: the longest duration that a policy takes.
@@ -69,6 +71,61 @@ impl NewJob {
                     .within("retention_completed_ms", 0..=LONGEST_MS)?,
                 failed_ms: retention_failed_ms.within("retention_failed_ms", 0..=LONGEST_MS)?,
             },
+            idempotency: idempotency(scope, ("key", key), fingerprint)?,
+            owner: text(owner),
+            request: body(request),
+            payload: body(payload),
+            redrive_of: optional_job_id("redrive_of", redrive_of)?,
+            origin: optional_job_id("origin", origin)?,
+        }))
+    }
+
+    /// Return another job like this one, with an id of its own: what each submission to one handler is made from.
+    #[pyo3(signature = (
+        payload = None, request = None, scope = None, key = None, fingerprint = None, owner = None, now = None, *,
+        queue = None, priority = None, delay_ms = Whole::of(0), redrive_of = None, origin = None,
+    ))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are the members of a job, as Python sees them"
+    )]
+    fn another(
+        &self,
+        payload: Option<&[u8]>,
+        request: Option<&[u8]>,
+        scope: Option<&str>,
+        key: Option<&str>,
+        fingerprint: Option<&[u8]>,
+        owner: Option<&str>,
+        now: Option<Whole>,
+        queue: Option<&str>,
+        priority: Option<Whole>,
+        delay_ms: Whole,
+        redrive_of: Option<&str>,
+        origin: Option<&str>,
+    ) -> PyResult<Self> {
+        check_length("scope", scope, 0..=LONGEST_SCOPE)?;
+        check_length("key", key, 1..=LONGEST_NAME)?;
+        check_length("owner", owner, 1..=LONGEST_NAME)?;
+        let like = &self.0;
+        Ok(Self(job::NewJob {
+            id: fresh_id(now)?,
+            handler: like.handler.clone(),
+            queue: match queue {
+                Some(queue) => {
+                    check_queue(queue)?;
+                    queue.into()
+                }
+                None => like.queue.clone(),
+            },
+            priority: match priority {
+                Some(priority) => priority.within("priority", -100..=100)?,
+                None => like.priority,
+            },
+            delay_ms: delay_ms.within("delay_ms", 0..=LONGEST_MS)?,
+            max_attempts: like.max_attempts,
+            timeout_ms: like.timeout_ms,
+            retention: like.retention,
             idempotency: idempotency(scope, ("key", key), fingerprint)?,
             owner: text(owner),
             request: body(request),
