@@ -18,10 +18,11 @@ _NO_VALUES: dict[str, bytes] = {}
 def full_path(scope: Mapping[str, Any]) -> str:
     """Return the path as the client sent it, with the root path, wherever the server puts that."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    if not root or path == root or path.startswith(root + "/"):
+    root: str = scope.get("root_path", "")
+    if not root:
         return path
-    return root + path
+    root = root.rstrip("/")
+    return path if path == root or path.startswith(root + "/") else root + path
 
 
 def stored_request(
