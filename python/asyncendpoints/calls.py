@@ -71,3 +71,21 @@ async def call_in_thread(run: Run, function: Callable[[], Any]) -> Any:
         raise error
     finally:
         del error
+
+
+def refuse_on_loop(loop: asyncio.AbstractEventLoop, instead: str) -> None:
+    """Refuse a blocking twin where it would block the event loop that it waits for.
+
+    Args:
+        loop: What it waits for.
+        instead: What to await there.
+
+    Raises:
+        RuntimeError: The calling thread runs the loop.
+    """
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if running is loop:
+        raise RuntimeError(f"job.from_thread is for handlers that are plain functions; here, await {instead}")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import contextmanager
+from contextvars import ContextVar
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import msgspec
 
+from asyncendpoints.calls import refuse_on_loop
 from asyncendpoints.errors import EffectUncertain, StaleLease, StoreUnavailable
 from asyncendpoints.payload import ResultType
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from asyncendpoints._core import Claim, Reservation
     from asyncendpoints.clock import Clock
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 LONGEST_KEY: Final = 255
 _LONGEST_PAUSE: Final = 5.0
 
+_held: Final[ContextVar[frozenset[asyncio.Lock]]] = ContextVar("asyncendpoints_effects", default=frozenset())
+"""The turns of the effects within which a call is made."""
 _value_type: Final = ResultType()
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -48,42 +53,74 @@ class Effects:
 
     async def once(self, effect: Effect) -> Any:
         """Run the effect unless it has been run, on the event loop."""
-        _check(effect)
-        # Two calls of one run with one key take turns: the second finds what the first recorded.
-        async with self._running.setdefault(effect.key, asyncio.Lock()):
-            nonce = uuid4().hex
-            known, value = await self._reserve(effect, nonce)
-            if known:
-                return value
-            try:
+        self._check(effect)
+        nonce, value = await self._begin(effect)
+        if nonce is None:
+            return value
+        try:
+            with _inside(self._running[effect.key]):
                 value = effect.function()
                 if isawaitable(value):
                     value = await value
-            except effect.release_on:
-                await self._record(effect, nonce, None)
-                raise
             body = _encode(value)
-            await self._record(effect, nonce, body)
-            return _decode(body)
+        except BaseException as error:
+            await self._failed(effect, nonce, error)
+            raise
+        await self._record(effect, nonce, body)
+        return _decode(body)
 
     def once_from_thread(self, effect: Effect) -> Any:
         """Run the effect unless it has been run, in the calling thread."""
-        _check(effect)
-        nonce = uuid4().hex
-        known, value = self._on_loop(self._reserve(effect, nonce))
-        if known:
+        refuse_on_loop(self._loop, "job.once(…)")
+        self._check(effect)
+        nonce, value = self._on_loop(self._begin(effect))
+        if nonce is None:
             return value
         try:
-            value = effect.function()
-        except effect.release_on:
-            self._on_loop(self._record(effect, nonce, None))
+            with _inside(self._running[effect.key]):
+                value = effect.function()
+            body = _encode(value)
+        except BaseException as error:
+            self._on_loop(self._failed(effect, nonce, error))
             raise
-        body = _encode(value)
         self._on_loop(self._record(effect, nonce, body))
         return _decode(body)
 
     def _on_loop(self, call: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+    def _check(self, effect: Effect) -> None:
+        if not 1 <= len(effect.key) <= LONGEST_KEY:
+            raise ValueError(f"the key of an effect must be 1 to {LONGEST_KEY} characters, not {len(effect.key)}")
+        if effect.on_uncertain not in {"fail", "retry"}:
+            raise ValueError(f"on_uncertain must be 'fail' or 'retry', not {effect.on_uncertain!r}")
+        turn = self._running.get(effect.key)
+        if turn is not None and turn.locked() and turn in _held.get():
+            raise RuntimeError(f"the effect {effect.key!r} calls once() with its own key, and would wait for itself")
+
+    async def _begin(self, effect: Effect) -> tuple[str | None, Any]:
+        """Wait for the key's turn and reserve: return a nonce, and keep the turn, or None and the recorded value.
+
+        Calls of one run with one key take turns, from the loop and from threads: the second finds what the first
+        recorded.
+        """
+        turn = self._running.setdefault(effect.key, asyncio.Lock())
+        await turn.acquire()
+        nonce = uuid4().hex
+        value: Any = None
+        known = True
+        try:
+            known, value = await self._reserve(effect, nonce)
+        finally:
+            if known:
+                turn.release()
+        return (None, value) if known else (nonce, None)
+
+    async def _failed(self, effect: Effect, nonce: str, error: BaseException) -> None:
+        if isinstance(error, effect.release_on):
+            await self._record(effect, nonce, None)
+        else:
+            self._running[effect.key].release()
 
     async def _reserve(self, effect: Effect, nonce: str) -> tuple[bool, Any]:
         reservation = await self._ask(effect.key, nonce, takeover=False)
@@ -106,19 +143,28 @@ class Effects:
         )
 
     async def _record(self, effect: Effect, nonce: str, value: bytes | None) -> None:
+        """Record the value, or give the reservation back where there is none, and end the key's turn."""
         claim = self._claim
-        recorded = await _answered(
-            lambda: self._store.record(claim.job_id, claim.fence, effect.key, nonce, value, now=self._clock.store_now())
-        )
+        try:
+            recorded = await _answered(
+                lambda: self._store.record(
+                    claim.job_id, claim.fence, effect.key, nonce, value, now=self._clock.store_now()
+                )
+            )
+        finally:
+            self._running[effect.key].release()
         if not recorded:
             raise StaleLease(f"job {claim.job_id} is no longer this run's; the end of {effect.key!r} was not recorded")
 
 
-def _check(effect: Effect) -> None:
-    if not 1 <= len(effect.key) <= LONGEST_KEY:
-        raise ValueError(f"the key of an effect must be 1 to {LONGEST_KEY} characters, not {len(effect.key)}")
-    if effect.on_uncertain not in {"fail", "retry"}:
-        raise ValueError(f"on_uncertain must be 'fail' or 'retry', not {effect.on_uncertain!r}")
+@contextmanager
+def _inside(turn: asyncio.Lock) -> Generator[None]:
+    """Know in this context, and in tasks that are made in it, that the effect of this turn is running."""
+    token = _held.set(_held.get() | {turn})
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def _encode(value: Any) -> bytes:

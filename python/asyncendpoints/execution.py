@@ -6,7 +6,7 @@ Every step is total: whatever user code does, short of ending the process, there
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -218,9 +218,13 @@ async def _write_last_progress(run: Run, writer: Progress) -> None:
     flushing = asyncio.get_running_loop().create_task(flush())
     _flushing.add(flushing)
     flushing.add_done_callback(_flushing.discard)
-    # Who stops the run now ends the wait, and not the write.
-    with suppress(asyncio.CancelledError):
-        await asyncio.shield(flushing)
+    while not flushing.done():
+        try:
+            await asyncio.wait({flushing})
+        except asyncio.CancelledError:
+            # A client's cancel comes too late. Any other stop ends the wait, but not the write.
+            if run.stop is not Stop.CANCEL:
+                return
 
 
 def _positional(run: Run, handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asyncendpoints.calls import refuse_on_loop
 from asyncendpoints.errors import StaleLease, StoreUnavailable
 from asyncendpoints.observability.logging import about
+from asyncendpoints.timing import Backoff
 
 if TYPE_CHECKING:
     from asyncendpoints._core import Claim
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from asyncendpoints.stores.base import Store
 
 INTERVAL: Final = 0.1
-"""Seconds between two writes of one run: clients see progress within twice that."""
+"""Seconds from one write of a run to the next: clients see progress within twice that."""
 LIMIT: Final = 65_536
 """How many bytes of encoded progress are stored."""
 
@@ -51,13 +54,14 @@ class Progress:
         clock: Times the joining.
     """
 
-    __slots__ = ("_claim", "_clock", "_loop", "_pending", "_stale", "_store", "_timer", "_writing")
+    __slots__ = ("_backoff", "_claim", "_clock", "_loop", "_pending", "_stale", "_store", "_timer", "_writing")
 
     def __init__(self, claim: Claim, store: Store, clock: Clock) -> None:
         self._claim = claim
         self._store = store
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self._backoff = Backoff(INTERVAL)
         self._pending: bytes | None = None
         self._timer: Timer | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -66,21 +70,23 @@ class Progress:
     async def report(self, percent: float | None, message: str | None, data: Any) -> None:
         """Write this progress now, or join it with what follows within the interval.
 
+        A store that does not answer is logged and asked again; the handler goes on meanwhile.
+
         Raises:
             ValueError: A value is out of its bounds, or cannot be written as JSON.
             StaleLease: The run no longer owns its job.
-            StoreUnavailable: The store does not answer; the progress is kept for the next write.
         """
         body = encode_progress(percent, message, data)
         self._check()
         self._pending = body
-        if self._timer is not None or self._writing is not None:
-            return
-        self._arm()
-        await self._write()
-        self._check()
-        # A handler that only computes and reports must still let others run, and hear of its cancellation.
-        await asyncio.sleep(0)
+        writing = self._tick()
+        if writing is not None:
+            # Not awaited itself, so that it goes on where the handler is cancelled.
+            await asyncio.wait({writing})
+            self._check()
+        else:
+            # A handler that only computes and reports must still let others run, and hear of its cancellation.
+            await asyncio.sleep(0)
 
     def report_from_thread(self, percent: float | None, message: str | None, data: Any) -> None:
         """Hand this progress to the event loop.
@@ -88,7 +94,9 @@ class Progress:
         Raises:
             ValueError: A value is out of its bounds, or cannot be written as JSON.
             StaleLease: The run no longer owns its job.
+            RuntimeError: The calling thread is the event loop's own.
         """
+        refuse_on_loop(self._loop, "job.progress(…)")
         body = encode_progress(percent, message, data)
         self._check()
         armed = self._pending is not None
@@ -103,16 +111,21 @@ class Progress:
         return self._pending is None and self._writing is None and self._timer is None
 
     async def flush(self) -> None:
-        """Write what is still to be written: the handler has ended. A stale run has nothing to say any more."""
+        """Write what is still to be written: the handler has ended. A stale run has nothing to say any more.
+
+        The store is asked once.
+        """
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+        self._end_timer()
+        if (writing := self._begin()) is not None:
+            await asyncio.wait({writing})
+        self._end_timer()
+
+    def _end_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._writing is not None:
-            await self._writing
-        try:
-            await self._write()
-        except StoreUnavailable as error:
-            _log.warning("the last progress could not be stored: %s", error, extra=self._about())
 
     def _about(self) -> dict[str, Any]:
         return about(self._claim.job_id, self._claim.request_id)
@@ -121,36 +134,42 @@ class Progress:
         if self._stale:
             raise StaleLease(f"job {self._claim.job_id} is no longer this run's; its progress was not stored")
 
-    def _arm(self) -> None:
-        self._timer = self._clock.call_later(INTERVAL, self._due)
-
     def _due(self) -> None:
         self._timer = None
         self._tick()
 
-    def _tick(self) -> None:
-        if self._pending is None or self._timer is not None or self._writing is not None:
-            return
-        self._arm()
-        self._writing = self._loop.create_task(self._write_behind())
+    def _tick(self) -> asyncio.Task[None] | None:
+        return None if self._timer is not None or self._writing is not None else self._begin()
 
-    async def _write_behind(self) -> None:
-        try:
-            await self._write()
-        except StoreUnavailable as error:
-            _log.warning("progress could not be stored yet: %s", error, extra=self._about())
-        finally:
-            self._writing = None
-
-    async def _write(self) -> None:
+    def _begin(self) -> asyncio.Task[None] | None:
+        # The one way to the store: one write at a time, so that progress never goes back.
         body, self._pending = self._pending, None
         if body is None or self._stale:
-            return
+            return None
+        self._timer = self._clock.call_later(INTERVAL, self._due)
+        # An empty context: the handler's holds the run, and that this task.
+        self._writing = self._loop.create_task(self._write(body), context=Context())
+        return self._writing
+
+    async def _write(self, body: bytes) -> None:
+        claim = self._claim
         try:
-            claim = self._claim
             written = await self._store.progress(claim.job_id, claim.fence, body, now=self._clock.store_now())
-        except StoreUnavailable:
-            if self._pending is None:
-                self._pending = body
-            raise
-        self._stale = not written
+            self._stale = not written
+            self._backoff.reset()
+        except StoreUnavailable as error:
+            _log.warning("progress could not be stored: %s", error, extra=self._about())
+            self._try_again(body)
+        except Exception:  # a store's defect must not end the run
+            _log.exception("storing progress failed", extra=self._about())
+            self._try_again(body)
+        finally:
+            self._writing = None
+        # The interval may have passed meanwhile.
+        self._tick()
+
+    def _try_again(self, body: bytes) -> None:
+        if self._pending is None:
+            self._pending = body
+        self._end_timer()
+        self._timer = self._clock.call_later(self._backoff.pause(), self._due)

@@ -162,27 +162,6 @@ async def test_progress_out_of_bounds_is_an_error_of_the_handler(arguments: tupl
         assert problem(job)["detail"].startswith("ValueError: p")
 
 
-async def test_progress_survives_a_store_that_does_not_answer() -> None:
-    """An unavailable store is told to the handler, and the progress is kept for the end."""
-    store = FaultyStore(MemoryStore())
-    async with running(store) as jobs:
-
-        @jobs.handler
-        async def work(job: JobContext[None]) -> str:
-            store.fail_before("progress")
-            try:
-                await job.progress(50, "half")
-            except OSError:
-                return "os"
-            except Exception as error:
-                return type(error).__name__
-            return "none"
-
-        job = await ended(jobs, work)
-        assert job.result == b'"StoreUnavailable"'
-        assert json.loads(job.progress or b"")["percent"] == 50
-
-
 async def test_a_run_that_lost_its_job_is_told_so() -> None:
     """LSE-2: Progress of a stale run changes nothing, and raises StaleLease in the handler."""
     told: list[str] = []
