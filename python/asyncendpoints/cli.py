@@ -5,18 +5,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints.app import AsyncEndpoints
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
 from asyncendpoints.lifespan import Lifespan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
+
+LEAVE_WITHIN: Final = 5.0
+"""Seconds that what swallows its cancellation gets to end after the drain, before the process ends without it."""
+STUCK: Final = 3
+"""The exit code where it did not end."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +39,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         jobs = find_jobs(options.target)
-        return asyncio.run(work(jobs, options.concurrency, options.queues, lifespan=options.lifespan))
+        return _run(work(jobs, options.concurrency, options.queues, lifespan=options.lifespan))
     except AsyncEndpointsError as error:
         sys.stderr.write(f"asyncendpoints: {error}\n")
         return 2
+
+
+def _run(working: Coroutine[Any, Any, int]) -> int:
+    """Run the command on an event loop of its own, and return its exit code.
+
+    asyncio waits without end for tasks that swallow their cancellation, and for its executor's threads. Their jobs
+    have been given back by then, so the process ends without them, a little later.
+    """
+
+    def give_up(loop: asyncio.AbstractEventLoop) -> None:
+        left = [task.get_name() for task in asyncio.all_tasks(loop)]
+        left += [thread.name for thread in threading.enumerate() if not thread.daemon]
+        _log.error("ending the process although these tasks and threads still run: %s", ", ".join(left))
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(STUCK)
+
+    timers: list[threading.Timer] = []
+
+    async def run() -> int:
+        try:
+            return await working
+        finally:
+            timer = threading.Timer(LEAVE_WITHIN, give_up, (asyncio.get_running_loop(),))
+            timer.daemon = True
+            timer.start()
+            timers.append(timer)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def _parser() -> argparse.ArgumentParser:

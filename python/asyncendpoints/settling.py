@@ -93,6 +93,8 @@ class Settler:
                 self._on_settled(ends, states)
             except BaseException:  # what is told does not end the telling: other runs wait for theirs
                 log_safely(_log, logging.ERROR, "%d settled runs could not be reported", len(ends), exc_info=True)
+            # The wait for the next ones must not keep these alive.
+            del ends, states
             if not self._ends:
                 self._empty.set()
 

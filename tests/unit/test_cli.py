@@ -156,3 +156,39 @@ def test_a_start_up_that_fails_ends_the_command(project: Path) -> None:
     assert done.returncode == 1
     assert "the application could not start" in done.stderr
     assert "no database" in done.stderr
+
+
+STUCK = """
+import asyncio
+from stuck_work import SharedStore
+from asyncendpoints import AsyncEndpoints, cli
+
+cli.LEAVE_WITHIN = 0.2
+jobs = AsyncEndpoints(SharedStore(), shutdown_grace=0.0)
+
+
+@jobs.handler
+async def stuck():
+    print("worked", flush=True)
+    {how}
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ("while True:\n        try: await asyncio.Event().wait()\n        except asyncio.CancelledError: pass", "-"),
+        ("import time; await asyncio.to_thread(time.sleep, 3600)", "asyncio_0"),
+    ],
+    ids=["swallows its cancellation", "blocks an executor"],
+)
+def test_a_handler_that_never_ends_does_not_keep_the_process(project: Path, how: str, named: str) -> None:
+    """The command ends some seconds after the drain, says so in its log, and has an exit code of its own."""
+    (project / "stuck_work.py").write_text(APPLICATION.format(fail=""))
+    (project / "myapp.py").write_text(STUCK.format(how=how))
+    (project / "busy.py").write_text(SUBMIT.replace('submit("work")', 'submit("stuck")'))
+    printed, log, code = run(project, "--no-lifespan")
+    assert (printed, code) == (["worked"], 3), log
+    assert "ending the process although" in log
+    assert named in log
+    assert log.index("ended") < log.index("ending the process")
