@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import typing
-from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from asyncendpoints.errors import ConfigurationError, MalformedPayload, ResultNotSerializable, ValidationFailed
+from asyncendpoints.errors import MalformedPayload, ResultNotSerializable, ValidationFailed
+from asyncendpoints.observability.tracebacks import summary
 from asyncendpoints.payload_errors import from_msgspec, from_pydantic
+from asyncendpoints.payload_kinds import make_adapter, make_decoder, needs_pydantic
+from asyncendpoints.payload_numbers import lost_number, may_have_lost
+from asyncendpoints.payload_survival import changed, same, survives
 from asyncendpoints.strict_json import check_json
 
 if TYPE_CHECKING:
@@ -26,49 +27,51 @@ _ANYTHING: Final = (Any, object)
 _MISSING: Final = [{"loc": ["body"], "msg": "Field required", "type": "missing"}]
 
 
+class _UnfitError(Exception):
+    """A value that could be written, but would not be what it was; the message says all."""
+
+
 def _plain(value: Any) -> Any:
     """Turn what msgspec does not know into something that it does."""
-    to_python = getattr(value, "model_dump_json", None)
-    if to_python is not None:
-        return msgspec.Raw(to_python(by_alias=True).encode())
+    dump_json = getattr(value, "model_dump_json", None)
+    if dump_json is not None:
+        return msgspec.Raw(dump_json(by_alias=True).encode())
     raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
 
 
+def _restorable(value: Any) -> Any:
+    """Do the same for a payload, where a model must come back as it was whoever reads it."""
+    dump_json = getattr(value, "model_dump_json", None)
+    if dump_json is None:
+        return _plain(value)
+    body = dump_json(by_alias=True, round_trip=True, warnings=False).encode()
+    if may_have_lost(body):
+        _check_numbers(value, body)
+    model: Any = cast("Any", type(value))
+    if not same(value, model.model_validate_json(body)):
+        raise _UnfitError(changed(value))
+    return msgspec.Raw(body)
+
+
 _encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+_encode_payload: Final = msgspec.json.Encoder(enc_hook=_restorable).encode
 
 
-def has_model(annotation: Any, _seen: frozenset[Any] = frozenset()) -> bool:
-    """Tell whether an annotation is or contains a pydantic model."""
-    if "pydantic" not in sys.modules:
-        # No model can exist yet, and pydantic need not be installed.
-        return False
-    if hasattr(annotation, "__pydantic_core_schema__") or hasattr(annotation, "__pydantic_validator__"):
-        return True
-    parts: list[Any] = [*typing.get_args(annotation)]
-    if isinstance(annotation, type) and annotation not in _seen:
-        kind = cast("type[Any]", annotation)
-        _seen |= {kind}
-        if is_dataclass(kind) or typing.is_typeddict(kind):
-            parts += _field_types(kind)
-    return any(has_model(part, _seen) for part in parts)
+def _write(value: Any) -> bytes:
+    body = _encode(value)
+    if may_have_lost(body):
+        _check_numbers(value, body)
+    return body
 
 
-def _field_types(annotation: type[Any]) -> list[Any]:
-    try:
-        return [*typing.get_type_hints(annotation).values()]
-    except (NameError, TypeError):
-        # Whoever builds the decoder reports it; here only what can be seen counts.
-        return [field.type for field in fields(annotation)] if is_dataclass(annotation) else []
+def _check_numbers(value: Any, body: bytes) -> None:
+    lost = lost_number(value, body)
+    if lost is not None:
+        raise _UnfitError(lost)
 
 
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
-    from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
-
-    try:
-        return TypeAdapter(annotation)
-    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as error:
-        raise ConfigurationError(f"{annotation!r} cannot be read from JSON: {error}") from error
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, _UnfitError) else summary(error)
 
 
 def _read_model(adapter: TypeAdapter[Any], body: bytes) -> Any:
@@ -81,33 +84,11 @@ def _read_model(adapter: TypeAdapter[Any], body: bytes) -> Any:
 
 
 def _write_model(adapter: TypeAdapter[Any], value: Any) -> bytes:
-    return adapter.dump_json(adapter.validate_python(value, from_attributes=True), by_alias=True)
-
-
-def _make_decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
-    try:
-        if not _has_custom(msgspec.inspect.type_info(annotation)):
-            return msgspec.json.Decoder(annotation)
-        reason = "it is neither plain data, a dataclass, a TypedDict, a msgspec Struct nor a pydantic model"
-    except (TypeError, NameError) as error:
-        reason = str(error)
-    raise ConfigurationError(f"a payload of {annotation!r} cannot be read from JSON: {reason}")
-
-
-def _has_custom(info: Any, seen: set[type] | None = None) -> bool:
-    seen = set() if seen is None else seen
-    if isinstance(info, msgspec.inspect.CustomType):
-        return True
-    if isinstance(info, (list, tuple)):
-        return any(_has_custom(part, seen) for part in cast("list[Any]", info))
-    if not isinstance(info, (msgspec.inspect.Type, msgspec.inspect.Field)):
-        return False
-    kind = getattr(info, "cls", None)
-    if isinstance(kind, type):
-        if kind in seen:
-            return False
-        seen.add(kind)
-    return any(_has_custom(getattr(info, name), seen) for name in info.__struct_fields__)
+    valid = adapter.validate_python(value, from_attributes=True)
+    body = adapter.dump_json(valid, by_alias=True)
+    if may_have_lost(body):
+        _check_numbers(adapter.dump_python(valid, by_alias=True), body)
+    return body
 
 
 class PayloadType(Generic[T]):
@@ -124,11 +105,9 @@ class PayloadType(Generic[T]):
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
-        self._adapter = _adapter(annotation) if has_model(annotation) else None
+        self._adapter = make_adapter(annotation) if needs_pydantic(annotation) else None
         self._decoder: msgspec.json.Decoder[Any] = (
-            msgspec.json.Decoder()
-            if self._adapter is not None or annotation in _ANYTHING
-            else _make_decoder(annotation)
+            msgspec.json.Decoder() if self._adapter is not None or annotation in _ANYTHING else make_decoder(annotation)
         )
         self._takes_none = self._reads_null()
 
@@ -161,7 +140,8 @@ class PayloadType(Generic[T]):
         """Return the bytes to store for a payload that a script submits, having checked that they can be read again.
 
         Raises:
-            ValidationFailed: The value is not what the annotation says, or cannot be written as JSON.
+            ValidationFailed: The value is not what the annotation says, cannot be written as JSON, or is an object that
+                would be read back as something else.
         """
         if value is None:
             if not self._takes_none:
@@ -169,12 +149,20 @@ class PayloadType(Generic[T]):
             return None
         try:
             if self._adapter is not None and not isinstance(value, (dict, list, str, int, float)):
-                body = self._adapter.dump_json(value, by_alias=True, round_trip=True)
+                body = self._adapter.dump_json(value, by_alias=True, round_trip=True, warnings=False)
+                if may_have_lost(body):
+                    dumped = self._adapter.dump_python(value, by_alias=True, round_trip=True, warnings=False)
+                    _check_numbers(dumped, body)
             else:
-                body = _encode(value)
+                body = _encode_payload(value)
+                if may_have_lost(body):
+                    _check_numbers(value, body)
         except Exception as error:  # user code runs here: properties, hooks and serializers may raise anything
-            raise ValidationFailed([{"loc": ["body"], "msg": str(error), "type": "not_serializable"}]) from error
-        self.decode(body)
+            raise ValidationFailed([{"loc": ["body"], "msg": _reason(error), "type": "not_serializable"}]) from error
+        read = self.decode(body)
+        # Whoever takes anything takes plain data.
+        if self.annotation not in _ANYTHING and not survives(value, read):
+            raise ValidationFailed([{"loc": ["body"], "msg": changed(value), "type": "not_restorable"}])
         return body
 
     def schema(self) -> dict[str, Any]:
@@ -198,10 +186,8 @@ class ResultType:
 
     def __init__(self, annotation: Any = Any) -> None:
         self.annotation = annotation
-        self._adapter = _adapter(annotation) if has_model(annotation) else None
-        self._encode: Callable[[Any], bytes] = (
-            _encode if self._adapter is None else partial(_write_model, self._adapter)
-        )
+        self._adapter = make_adapter(annotation) if needs_pydantic(annotation) else None
+        self._encode: Callable[[Any], bytes] = _write if self._adapter is None else partial(_write_model, self._adapter)
 
     def encode(self, value: Any) -> bytes | None:
         """Return the result's JSON, or None for None.
@@ -214,7 +200,7 @@ class ResultType:
         try:
             return self._encode(value)
         except Exception as error:  # user code runs here: properties, hooks and serializers may raise anything
-            raise ResultNotSerializable(f"{type(error).__name__}: {error}") from error
+            raise ResultNotSerializable(_reason(error)) from error
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the result; empty where nothing is known of it."""
