@@ -60,11 +60,11 @@ class Engine:
         self.clock: Clock = SystemClock() if clock is None else clock
         self._generation = forks.generation()
         self._lives = 0
-        self._works: bool | None = None
         self._forget()
 
     def _forget(self) -> None:
         self._started = False
+        self._works: bool | None = None
         self._draining = False
         self._opened = False
         self._worker: Worker | None = None

@@ -189,23 +189,6 @@ def fingerprint_of(*parts: bytes) -> bytes:
     return hashlib.blake2b(lengths.encode() + b"\n" + b"".join(parts), digest_size=32).digest()
 
 
-def fingerprint(method: str, path: str, query: str, body: bytes) -> bytes:
-    """Digest what a request asks for.
-
-    Args:
-        method: The request's method.
-        path: The full path as sent.
-        query: The raw query string without the idempotency key's parameter.
-        body: The body's bytes as sent; for forms, a digest of their fields and files.
-
-    Returns:
-        32 bytes.
-    """
-    return fingerprint_of(
-        method.encode(), path.encode("utf-8", "surrogateescape"), query.encode("utf-8", "surrogateescape"), body
-    )
-
-
 def stored_owner(owner: str) -> str:
     """Return an owner as jobs have it: any text names one, however long, except the empty one.
 

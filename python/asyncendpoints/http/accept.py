@@ -20,7 +20,7 @@ from asyncendpoints.http.owners import owner_of
 from asyncendpoints.http.preferences import NONE, VARY_PREFER, parse_prefer
 from asyncendpoints.http.problems import problem_for
 from asyncendpoints.http.reply import JSON, Reply
-from asyncendpoints.http.representation import encode_job, retry_after
+from asyncendpoints.http.representation import SOON, encode_job, retry_after
 from asyncendpoints.http.results import result_reply
 from asyncendpoints.http.urls import job_urls, url_prefix
 from asyncendpoints.http.waiting import Unheard, wait_for_end, while_there
@@ -174,16 +174,14 @@ async def _write(
         return problem_for(request.scope, error, request_id=key, headers=response_headers)
     if key is None:
         _warn(endpoint, submission.job.job_id)
-    accepts: list[bytes] = []
-    prefers: list[bytes] = []
-    for name, value in request.scope["headers"]:
-        if name == b"accept":
-            accepts.append(value)
-        elif name == b"prefer":
-            prefers.append(value)
-    if accepts and wants_events(accepts):
+    headers = request.scope["headers"]
+    names = dict(headers)
+    if b"accept" in names and wants_events([value for name, value in headers if name == b"accept"]):
         return _stream(request, endpoint, submission, response_headers)
-    preferences = parse_prefer(prefers, max_wait=endpoint.engine.settings.max_wait) if prefers else NONE
+    preferences = NONE
+    if b"prefer" in names:
+        prefers = [value for name, value in headers if name == b"prefer"]
+        preferences = parse_prefer(prefers, max_wait=endpoint.engine.settings.max_wait)
     if preferences.wait is not None:
         return await _held(request, endpoint, submission, preferences, response_headers)
     return accepted(request, endpoint, submission, preferences, response_headers)
@@ -200,7 +198,11 @@ def accepted(
     engine = endpoint.engine
     job = submission.job
     urls = job_urls(url_prefix(request.scope), engine.settings, job.job_id)
-    headers = [JSON, (b"location", urls.status.encode("ascii")), retry_after(job, engine.clock), VARY_PREFER]
+    headers = [JSON, (b"location", urls.status.encode("ascii")), VARY_PREFER]
+    if submission.replayed or job.state != "queued":
+        headers.append(retry_after(job, engine.clock))
+    else:
+        headers.append(SOON)  # It was stored just now, which no clock needs to be asked.
     if submission.replayed:
         headers.append(_REPLAYED)
     if preferences is not NONE:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from asyncendpoints.errors import IdempotencyKeyInvalid
 from asyncendpoints.http.forms import form_digest
 from asyncendpoints.http.stored import full_path
-from asyncendpoints.submission import fingerprint
+from asyncendpoints.submission import fingerprint_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,9 +87,10 @@ async def request_fingerprint(scope: Mapping[str, Any], body: bytes | None, sett
     if settings.idempotency_query is not None and query:
         query = without_parameter(query, settings.idempotency_query)
     # The path as sent, where the server tells: %2F and / are different paths.
-    raw: bytes | None = scope.get("raw_path")
-    path = full_path(scope) if raw is None else raw.decode("latin-1")
-    return fingerprint(scope["method"], path, query.decode("latin-1"), content)
+    path: bytes | None = scope.get("raw_path")
+    if path is None:
+        path = full_path(scope).encode("utf-8", "surrogateescape")
+    return fingerprint_of(scope["method"].encode(), path, query, content)
 
 
 def without_parameter(query: bytes, parameter: str) -> bytes:

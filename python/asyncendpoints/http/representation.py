@@ -155,6 +155,10 @@ def etag(job: Job) -> bytes:
     return b'W/"%d"' % job.version
 
 
+SOON: Final = (b"retry-after", b"1")
+"""When to ask for a job that waits since just now."""
+
+
 def retry_after(job: Job, clock: Clock) -> tuple[bytes, bytes]:
     """Return a sensible time for the next poll in whole seconds: when it is due, else by its age."""
     if job.done:

@@ -58,8 +58,9 @@ def job_urls(prefix: str, settings: Settings, job_id: str) -> JobUrls:
     """Return the URLs of one job below a prefix."""
     base = prefix + settings.jobs_path.rstrip("/")
     job = f"{base}/{job_id}"
+    status_path = settings.status_path
     return JobUrls(
-        job if settings.status_path == "/{job_id}" else base + settings.status_path.replace("{job_id}", job_id),
+        job if status_path == "/{job_id}" else base + status_path.replace("{job_id}", job_id),
         job + "/result",
         job + "/events",
         job + "/cancel",
