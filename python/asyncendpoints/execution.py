@@ -27,7 +27,7 @@ from asyncendpoints.failures import (
     timed_out,
     unreadable,
 )
-from asyncendpoints.job_log import log_raised, log_unwritten
+from asyncendpoints.job_log import log_raised
 from asyncendpoints.progress import Progress
 from asyncendpoints.result import Result, presentation
 
@@ -209,13 +209,8 @@ async def execute(run: Run) -> Outcome:
 
 
 async def _write_last_progress(run: Run, writer: Progress) -> None:
-    async def flush() -> None:
-        try:
-            await writer.flush()
-        except Exception as error:  # a store's defect costs the progress, not the outcome
-            log_unwritten(run, error)
-
-    flushing = asyncio.get_running_loop().create_task(flush())
+    # What goes wrong there is logged there.
+    flushing = asyncio.get_running_loop().create_task(writer.flush())
     _flushing.add(flushing)
     flushing.add_done_callback(_flushing.discard)
     while not flushing.done():

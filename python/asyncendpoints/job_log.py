@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.observability.logging import about, log_safely, printable
-from asyncendpoints.observability.tracebacks import describe, summary
+from asyncendpoints.observability.tracebacks import describe
 
 if TYPE_CHECKING:
     from asyncendpoints.execution import Run
@@ -43,11 +43,6 @@ def log_raised(run: Run, error: BaseException) -> None:
         return
     indented = "\n".join(f"    {line}" for line in describe(error).split("\n"))
     _say(run, logging.WARNING, "%s raised in attempt %d\n%s", run.claim.attempt, indented)
-
-
-def log_unwritten(run: Run, error: Exception) -> None:
-    """Say that a run's last progress was lost, and why."""
-    _say(run, logging.ERROR, "%s ended, but its last progress could not be stored: %s", printable(summary(error)))
 
 
 def log_overdue(run: Run) -> None:
