@@ -147,11 +147,11 @@ async def test_nothing_is_accepted_that_would_never_run() -> None:
         await jobs.submit("noop")
     async with jobs:
         await jobs.submit("noop")
+    with pytest.raises(NotStarted):
+        await jobs.submit("noop")
     await jobs.start(worker=False)
     await jobs.submit("noop")
     await jobs.stop()
-    with pytest.raises(NotStarted):
-        await jobs.submit("noop")
 
 
 async def test_a_lost_reply_is_repaired_by_the_key() -> None:
