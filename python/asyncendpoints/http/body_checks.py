@@ -92,8 +92,10 @@ def _is_json(value: bytes) -> bool:
 
 def _not_taken(kind: BodyKind, content_types: list[bytes], carries: bool) -> str | None:
     """Return what the endpoint takes instead, where the request carries something else."""
-    if kind == "json" and not all(_is_json(value) for value in content_types):
-        return "JSON"
+    if kind == "json":
+        for value in content_types:
+            if value != b"application/json" and not _is_json(value):
+                return "JSON"
     if kind == "form" and (
         not all(media_type(value) in _FORMS for value in content_types) or (carries and not content_types)
     ):

@@ -12,7 +12,7 @@ import copy
 import functools
 import inspect
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fastapi import params
 from fastapi.dependencies.utils import analyze_param, get_dependant
@@ -34,6 +34,7 @@ FORM_LIMITS: Final = {"max_files": float("inf"), "max_fields": float("inf"), "ma
 
 
 _TRIMMED: Final = "asyncendpoints_trimmed"
+_FACTS: Final = "asyncendpoints_facts"
 
 
 def analyse_parameter(name: str, annotation: Any, default: Any) -> ParamDetails:
@@ -64,9 +65,24 @@ def effective_route(scope: Mapping[str, Any]) -> Any:
     return route
 
 
-def route_template(route: Any) -> str:
-    """Return the path of an effective route, with its parameters in braces."""
-    return route.path_format
+class RouteFacts(NamedTuple):
+    """What the library needs to know of an effective route, found out at its first request."""
+
+    body_kind: BodyKind
+    """The kind of body that FastAPI reads for it."""
+    embeds_body: bool
+    """Whether its body parameters are members of the body."""
+    template: str
+    """Its path, with its parameters in braces."""
+
+
+def facts_of(route: Any) -> RouteFacts:
+    """Return what is known of an effective route."""
+    facts: RouteFacts | None = getattr(route, _FACTS, None)
+    if facts is None:
+        facts = RouteFacts(_body_kind(route), embeds_body(route), route.path_format)
+        setattr(route, _FACTS, facts)
+    return facts
 
 
 def embeds_body(route: Any) -> bool:
@@ -88,8 +104,7 @@ def extract_no_more(route: Any, prefix: str) -> None:
     setattr(route, _TRIMMED, True)
 
 
-def body_kind_of(route: Any) -> BodyKind:
-    """Return the kind of body that FastAPI reads for an effective route."""
+def _body_kind(route: Any) -> BodyKind:
     field = getattr(route, "body_field", None)
     if field is None:
         return "none"

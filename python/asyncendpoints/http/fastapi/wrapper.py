@@ -13,11 +13,9 @@ from asyncendpoints.http.accept import accept
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, BodyKind, HttpEndpoint
 from asyncendpoints.http.fastapi.internals import (
-    body_kind_of,
     effective_route,
-    embeds_body,
     extract_no_more,
-    route_template,
+    facts_of,
 )
 from asyncendpoints.http.fastapi.signature import KEY, REQUEST, RESPONSE, injected
 from asyncendpoints.http.problems import instance, problem_reply
@@ -41,7 +39,7 @@ class FastAPIEndpoint(HttpEndpoint):
 
     def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
         """Return the kind of body that FastAPI reads for this route, its routers' dependencies included."""
-        return body_kind_of(effective_route(scope))
+        return facts_of(effective_route(scope)).body_kind
 
 
 def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[..., Any]:
@@ -67,15 +65,12 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
         scope = request.scope
         route = effective_route(scope)
         extract_no_more(route, KEY)
-        stored = stored_request(
-            scope,
-            policy,
-            values={name: encode(arguments[name]) for name, encode in stored_values},
-            embed=embeds_body(route),
-        )
+        facts = facts_of(route)
+        values = {name: encode(arguments[name]) for name, encode in stored_values} if stored_values else None
+        stored = stored_request(scope, policy, values=values, embed=facts.embeds_body)
         if route is not scope.get("route"):
             # The route of an included router does not know its prefix; its context does.
-            stored = msgspec.structs.replace(stored, route=route_template(route))
+            stored = msgspec.structs.replace(stored, route=facts.template)
         return await accept(
             request, endpoint, body=body, stored=stored, response_headers=arguments[RESPONSE].raw_headers
         )
