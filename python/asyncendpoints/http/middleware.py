@@ -74,3 +74,6 @@ class BodyMiddleware:
             # Whatever an application makes of a request that must be refused, the refusal is the answer.
             if not await capture.refuse():
                 raise
+        finally:
+            # The capture holds the scope: left in it, everything of the request would wait for the garbage collector.
+            scope.pop(SCOPE_KEY, None)
