@@ -6,9 +6,7 @@ use asyncendpoints_core::job;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::convert::{
-    Whole, body, fresh_id, id_text, idempotency, job_id, optional_job_id, text,
-};
+use crate::convert::{Whole, body, fresh_id, id_text, idempotency, job_id, optional_job_id, text};
 use crate::errors::out_of_bounds;
 
 /// Ten years: the longest duration that a policy takes.
