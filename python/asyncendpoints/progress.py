@@ -11,7 +11,7 @@ import msgspec
 
 from asyncendpoints.calls import refuse_on_loop
 from asyncendpoints.errors import StaleLease, StoreUnavailable
-from asyncendpoints.observability.logging import about
+from asyncendpoints.observability.logging import about, log_safely
 from asyncendpoints.timing import Backoff
 
 if TYPE_CHECKING:
@@ -158,10 +158,10 @@ class Progress:
             self._stale = not written
             self._backoff.reset()
         except StoreUnavailable as error:
-            _log.warning("progress could not be stored: %s", error, extra=self._about())
+            log_safely(_log, logging.WARNING, "progress could not be stored: %s", error, extra=self._about())
             self._try_again(body)
         except Exception:  # a store's defect must not end the run
-            _log.exception("storing progress failed", extra=self._about())
+            log_safely(_log, logging.ERROR, "storing progress failed", exc_info=True, extra=self._about())
             self._try_again(body)
         finally:
             self._writing = None
