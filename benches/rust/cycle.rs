@@ -112,6 +112,7 @@ impl Caller {
             Some(Settlement {
                 id: claim.id,
                 fence: claim.fence,
+                queue: None,
                 verdict: verdict(false).ok()?,
                 verdict_if_canceled: verdict(true).ok()?,
                 nonce: 1,

@@ -357,13 +357,17 @@ class Settlement:
         fence: int,
         verdict: Verdict,
         verdict_if_canceled: Verdict,
+        queue: str | None = None,
         nonce: int = 0,
         only_expired: bool = False,
         result: bytes | None = None,
         result_meta: bytes | None = None,
         error: bytes | None = None,
     ) -> None:
-        """`only_expired`: apply only while the lease is past on the store's clock (rescue)."""
+        """`queue`: the job's, where the writer knows it; a store that finds jobs by their queue saves a look.
+
+        `only_expired`: apply only while the lease is past on the store's clock (rescue).
+        """
     @staticmethod
     def of(
         claim: Claim,
@@ -381,6 +385,8 @@ class Settlement:
     def job_id(self) -> str: ...
     @property
     def fence(self) -> int: ...
+    @property
+    def queue(self) -> str | None: ...
     @property
     def verdict(self) -> Verdict: ...
     @property
@@ -425,7 +431,7 @@ class Expired:
     """A run whose lease has passed: the facts that `decide` needs for its rescue."""
 
     def __init__(
-        self, *, job_id: str, fence: int, attempt: int, max_attempts: int, cancel_requested: bool, handler: str
+        self, *, job_id: str, fence: int, attempt: int, max_attempts: int, cancel_requested: bool, handler: str, queue: str
     ) -> None: ...
     @property
     def job_id(self) -> str: ...
@@ -439,6 +445,8 @@ class Expired:
     def cancel_requested(self) -> bool: ...
     @property
     def handler(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
 
 @final
 class Cancellation:

@@ -94,6 +94,7 @@ def _lost(run: Expired) -> Settlement:
     return Settlement(
         job_id=run.job_id,
         fence=run.fence,
+        queue=run.queue,
         verdict=_verdict(run, cancel_requested=False),
         verdict_if_canceled=_verdict(run, cancel_requested=True),
         nonce=random.getrandbits(63),

@@ -98,12 +98,14 @@ EXPIRED: dict[str, Any] = {
     "max_attempts": 3,
     "cancel_requested": True,
     "handler": "h",
+    "queue": "q",
 }
 SETTLEMENT: dict[str, Any] = {
     "job_id": ID,
     "fence": 3,
     "verdict": Verdict(to_state="completed", outcome="completed"),
     "verdict_if_canceled": Verdict(to_state="canceled", outcome="canceled"),
+    "queue": "q",
     "nonce": 2**64 - 1,
     "only_expired": True,
     "result": b"secret",

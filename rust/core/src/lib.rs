@@ -4,6 +4,7 @@
 //! Nothing here does I/O, reads a clock or knows Python: time and randomness are arguments. Every other store applies
 //! the verdicts that [`decide`](decide::decide) gives.
 
+pub mod answer;
 pub mod decide;
 pub mod error;
 pub mod ids;

@@ -124,7 +124,7 @@ pub(crate) struct Expired(pub(crate) memory::Expired);
 #[pymethods]
 impl Expired {
     #[new]
-    #[pyo3(signature = (*, job_id, fence, attempt, max_attempts, cancel_requested, handler))]
+    #[pyo3(signature = (*, job_id, fence, attempt, max_attempts, cancel_requested, handler, queue))]
     fn new(
         job_id: &str,
         fence: Whole,
@@ -132,6 +132,7 @@ impl Expired {
         max_attempts: Whole,
         cancel_requested: bool,
         handler: &str,
+        queue: &str,
     ) -> PyResult<Self> {
         Ok(Self(memory::Expired {
             id: self::job_id("job_id", job_id)?,
@@ -140,6 +141,7 @@ impl Expired {
             max_attempts: max_attempts.attempts("max_attempts")?,
             cancel_requested,
             handler: handler.into(),
+            queue: queue.into(),
         }))
     }
 
@@ -171,6 +173,11 @@ impl Expired {
     #[getter]
     fn handler(&self) -> &str {
         &self.0.handler
+    }
+
+    #[getter]
+    fn queue(&self) -> &str {
+        &self.0.queue
     }
 
     fn __repr__(&self) -> String {

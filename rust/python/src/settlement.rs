@@ -1,5 +1,7 @@
 //! `Settlement`: the one fenced write that ends a run.
 
+use std::sync::Arc;
+
 use asyncendpoints_core::decide::{Facts, RunEvent};
 use asyncendpoints_core::job::ResultBody;
 use asyncendpoints_core::memory;
@@ -20,7 +22,7 @@ pub(crate) struct Settlement(pub(crate) memory::Settlement);
 impl Settlement {
     #[new]
     #[pyo3(signature = (
-        *, job_id, fence, verdict, verdict_if_canceled, nonce = Whole::of(0), only_expired = false, result = None,
+        *, job_id, fence, verdict, verdict_if_canceled, queue = None, nonce = Whole::of(0), only_expired = false, result = None,
         result_meta = None, error = None,
     ))]
     #[allow(
@@ -32,6 +34,7 @@ impl Settlement {
         fence: Whole,
         verdict: &Bound<'_, Verdict>,
         verdict_if_canceled: &Bound<'_, Verdict>,
+        queue: Option<&str>,
         nonce: Whole,
         only_expired: bool,
         result: Option<&[u8]>,
@@ -41,6 +44,7 @@ impl Settlement {
         Ok(Self(memory::Settlement {
             id: self::job_id("job_id", job_id)?,
             fence: fence.word("fence")?,
+            queue: queue.map(Into::into),
             verdict: verdict.get().0,
             verdict_if_canceled: verdict_if_canceled.get().0,
             nonce: nonce.word("nonce")?,
@@ -79,6 +83,7 @@ impl Settlement {
         Ok(Self(memory::Settlement {
             id: claim.id,
             fence: claim.fence,
+            queue: Some(Arc::clone(&claim.queue)),
             verdict: decide(false)?,
             verdict_if_canceled: decide(true)?,
             nonce: nonce.word("nonce")?,
@@ -96,6 +101,11 @@ impl Settlement {
     #[getter]
     fn fence(&self) -> u64 {
         self.0.fence
+    }
+
+    #[getter]
+    fn queue(&self) -> Option<&str> {
+        self.0.queue.as_deref()
     }
 
     #[getter]

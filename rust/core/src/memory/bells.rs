@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::answer::{CancelNotice, Wakes};
 use super::hashing::{Hashing, IdHashing};
 use super::queues::Queue;
+use crate::answer::{CancelNotice, Wakes};
 use crate::ids::JobId;
 
 #[derive(Debug)]

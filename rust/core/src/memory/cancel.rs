@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::MemoryStore;
-use super::answer::{CancelNotice, Cancellation};
 use super::moment::Moment;
 use super::slab::Slot;
+use crate::answer::{CancelNotice, Cancellation};
 use crate::ids::JobId;
 use crate::job::Job;
 use crate::state::{self, Event, State};

@@ -4,11 +4,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::MemoryStore;
-use super::answer::{Claim, ClaimRequest, Claims};
 use super::lane::Place;
 use super::moment::Moment;
 use super::record::RunRecord;
 use super::slab::Slot;
+use crate::answer::{Claim, ClaimRequest, Claims};
 use crate::state::{self, Event, State};
 
 /// How many scheduled jobs a claim promotes at most (CLM-6), so that no claim takes long.

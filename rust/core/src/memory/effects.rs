@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::answer::Reservation;
 use super::hashing::{Hashing, IdHashing};
+use crate::answer::Reservation;
 use crate::ids::JobId;
 use crate::job::Body;
 

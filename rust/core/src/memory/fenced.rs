@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::MemoryStore;
-use super::answer::{Expired, Renewal, Reservation};
 use super::slab::Slot;
+use crate::answer::{Expired, Renewal, Reservation};
 use crate::ids::JobId;
 use crate::job::Body;
 
@@ -55,6 +55,7 @@ impl MemoryStore {
                 max_attempts: record.max_attempts,
                 cancel_requested: record.cancel_requested(),
                 handler: Arc::clone(self.names.text(record.handler)),
+                queue: Arc::clone(&self.queues.get(record.queue).name),
             }
         });
         facts.take(limit).collect()

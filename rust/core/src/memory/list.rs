@@ -1,11 +1,11 @@
 //! The listing, newest first.
 
 use super::MemoryStore;
-use super::answer::{JobFilter, Page};
 use super::lane::Place;
 use super::names::NameId;
 use super::record::Record;
 use super::slab::Slot;
+use crate::answer::{JobFilter, Page};
 use crate::ids::JobId;
 use crate::state::State;
 

@@ -4,7 +4,6 @@
 //! each queue, leases and retention by time, the listing by age. A job is in exactly the indexes that its state and its
 //! record ask for, which `audit` checks; nothing outlives the last job that needs it (RTN-1).
 
-mod answer;
 mod audit;
 mod bells;
 mod cancel;
@@ -31,7 +30,7 @@ mod view;
 
 use std::fmt;
 
-pub use answer::{
+pub use crate::answer::{
     CancelNotice, Cancellation, Claim, ClaimRequest, Claims, Enqueued, Expired, JobFilter, Page,
     QueueCounts, Renewal, Reservation, Settled, Settlement, Wakes,
 };

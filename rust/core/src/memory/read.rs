@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::MemoryStore;
-use super::answer::QueueCounts;
 use super::deadlines::Deadlines;
 use super::lane::Place;
+use crate::answer::QueueCounts;
 use crate::ids::JobId;
 use crate::job::Job;
 use crate::lease::Lease;

@@ -1,10 +1,10 @@
 //! How a run ends: settled by its worker, settled by a rescue, or given back with its claim.
 
 use super::MemoryStore;
-use super::answer::{Settled, Settlement};
 use super::moment::Moment;
 use super::record::SettledRun;
 use super::slab::Slot;
+use crate::answer::{Settled, Settlement};
 use crate::decide::{Facts, RunEvent, Verdict, decide};
 use crate::job::{Body, ResultBody};
 use crate::retry::Backoff;

@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::MemoryStore;
-use super::answer::Enqueued;
 use super::moment::Moment;
 use super::record::{Lineage, Record};
 use super::slab::Slot;
+use crate::answer::Enqueued;
 use crate::job::{Idempotency, NewJob};
 use crate::state;
 

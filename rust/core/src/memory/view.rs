@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::MemoryStore;
-use super::answer::Claim;
 use super::moment::Moment;
 use super::record::{Life, Record, RunRecord};
+use crate::answer::Claim;
 use crate::job::{Job, Run};
 use crate::state::State;
 

@@ -81,6 +81,7 @@ pub(crate) fn ending_after(
     Settlement {
         id: claim.id,
         fence: claim.fence,
+        queue: Some(Arc::clone(&claim.queue)),
         verdict: verdict(false),
         verdict_if_canceled: verdict(true),
         nonce,

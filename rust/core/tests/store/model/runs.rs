@@ -84,6 +84,7 @@ impl Model {
             max_attempts: job.max_attempts,
             cancel_requested: job.cancel_requested_at.is_some(),
             handler: job.handler.clone(),
+            queue: job.queue.clone(),
         });
         facts.collect()
     }

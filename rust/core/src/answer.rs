@@ -100,6 +100,8 @@ pub struct Settlement {
     pub id: JobId,
     /// The run that ends.
     pub fence: u64,
+    /// The job's queue where the writer knows it: a store that finds jobs by their queue saves a look.
+    pub queue: Option<Arc<str>>,
     /// What becomes of the job if its cancellation was not asked for.
     pub verdict: Verdict,
     /// What becomes of it if it was.
@@ -144,6 +146,7 @@ pub struct Expired {
     pub max_attempts: u8,
     pub cancel_requested: bool,
     pub handler: Arc<str>,
+    pub queue: Arc<str>,
 }
 
 /// The answer to a cancel.

@@ -1,0 +1,6 @@
+//! The Redis store: what is asked of the server, how jobs lie in it, and the thread that talks to it.
+//!
+//! Operations know no connection: they make script calls and read replies. The transport knows no operation: it sends
+//! calls, in batches, and brings replies back.
+
+pub mod request;
