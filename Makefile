@@ -23,7 +23,7 @@ unexport CONDA_PREFIX PYTHONPATH PYTHONHOME
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench mutation wheel clean
+.PHONY: help demo test check format bench mutation campaign wheel clean
 
 help: ## What there is to run
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(BENCH) $(BUILT) ## Measure, beside peers in the same run; into benches/
 
 mutation: $(DEV) $(BUILT) ## Remove one fence condition after the other: the suite must notice each
 	$(BIN)/python -m tests.mutation
+
+campaign: $(DEV) $(BUILT) ## The long version of the fault tests and random walks on Redis: an hour or so
+	FAULTS=campaign STATEFUL=deep $(BIN)/python -m pytest tests/faults/redis tests/stateful $(PYTEST_ARGS)
 
 wheel: $(WHEEL) ## Build the abi3 manylinux wheel, install it into a fresh environment and run a job with it
 	rm -rf dist

@@ -1,0 +1,31 @@
+"""What every test may ask for: a real Redis, and a namespace of its own there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.redis_server import REDIS_URL, RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Return the URL of a Redis that no test stops: the one that the environment names, or one of this session's."""
+    named = os.environ.get(REDIS_URL)
+    if named:
+        yield named
+        return
+    with RedisServer() as server:
+        yield server.url()
+
+
+@pytest.fixture
+def redis_namespace() -> str:
+    """Return a namespace that nobody else uses."""
+    return f"test-{secrets.token_hex(8)}"
