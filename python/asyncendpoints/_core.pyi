@@ -372,13 +372,13 @@ class Settlement:
     def of(
         claim: Claim,
         event: _Event,
-        *,
-        backoff: Backoff | None = None,
-        seed: int = 0,
         nonce: int = 0,
         result: bytes | None = None,
         result_meta: bytes | None = None,
+        *,
         error: bytes | None = None,
+        backoff: Backoff | None = None,
+        seed: int = 0,
     ) -> Settlement:
         """Decide twice (as if no cancel had arrived, and as if one had) and make the settlement of a claim."""
     @property

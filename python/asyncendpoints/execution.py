@@ -92,21 +92,16 @@ class Run:
         services: What all runs share.
     """
 
-    __slots__ = (
-        "_effects",
-        "claim",
-        "deadline",
-        "handler",
-        "key",
-        "next_check",
-        "progress_writer",
-        "services",
-        "settled",
-        "started",
-        "stop",
-        "task",
-        "ticket",
-    )
+    # Most runs never change these, and every claimed job makes a run: the class holds what they begin with.
+    task: asyncio.Task[None] | None = None
+    started = False
+    settled = False
+    """Whether its settlement has been handed over, although the handler may go on."""
+    stop: Stop | None = None
+    ticket: Lock | None = None
+    """While a plain function waits for a thread or runs: who locks it may begin it, or give it up."""
+    progress_writer: Progress | None = None
+    _effects: Effects | None = None
 
     def __init__(
         self, claim: Claim, key: tuple[str, int], handler: Handler | None, deadline: float, services: Services
@@ -118,15 +113,6 @@ class Run:
         self.next_check = deadline
         """When the worker looks after it next."""
         self.services = services
-        self.task: asyncio.Task[None] | None = None
-        self.started = False
-        self.ticket: Lock | None = None
-        """While a plain function waits for a thread or runs: who locks it may begin it, or give it up."""
-        self.settled = False
-        """Whether its settlement has been handed over, although the handler may go on."""
-        self.stop: Stop | None = None
-        self.progress_writer: Progress | None = None
-        self._effects: Effects | None = None
 
     @property
     def cancel_requested(self) -> bool:

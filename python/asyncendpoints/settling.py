@@ -102,11 +102,11 @@ class Settler:
         settlements: list[Settlement] = []
         for (run, (event, result, result_meta, error, _)), nonce in zip(ends, self._nonces):  # noqa: B905 (endless)
             if event == "returned":
-                settlement = Settlement.of(run.claim, event, nonce=nonce, result=result, result_meta=result_meta)
+                settlement = Settlement.of(run.claim, event, nonce, result, result_meta)
             else:
                 backoff = None if run.handler is None else run.handler.backoff
                 seed = random.getrandbits(63)
-                settlement = Settlement.of(run.claim, event, backoff=backoff, seed=seed, nonce=nonce, error=error)
+                settlement = Settlement.of(run.claim, event, nonce, error=error, backoff=backoff, seed=seed)
             settlements.append(settlement)
         return settlements
 

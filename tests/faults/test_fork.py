@@ -115,7 +115,7 @@ keeper = store.keeper(worker="w", lease_ms=1000, max_stall_ms=60_000)
 async def begin():
     await put()
     (claim,) = await take()
-    keeper.hold(claim.job_id, claim.fence, 60_000)
+    keeper.hold([(claim.job_id, claim.fence, 60_000)])
     return claim
 
 held = asyncio.run(begin())

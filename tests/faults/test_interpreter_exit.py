@@ -36,7 +36,7 @@ async def main():
     for _ in range(100):
         await put()
     for claim in await take():
-        keeper.hold(claim.job_id, claim.fence, 1000)
+        keeper.hold([(claim.job_id, claim.fence, 1000)])
 
 keeper = store.keeper(worker="w", lease_ms=1000, max_stall_ms=1000)
 asyncio.run(main())

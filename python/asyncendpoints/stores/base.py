@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from asyncendpoints._core import (
         Cancellation,
@@ -56,12 +56,12 @@ class Listener(Protocol):
 class LeaseKeeper(Protocol):
     """Renews the leases of one worker's runs, whatever the event loop does (LSE-3a)."""
 
-    def hold(self, job_id: str, fence: int, timeout_ms: int) -> None:
-        """Keep this run's lease alive until it is dropped, or its timeout has passed (LSE-4)."""
+    def hold(self, runs: Iterable[tuple[str, int, int]]) -> None:
+        """Keep the leases of runs `(job_id, fence, timeout_ms)` alive until dropped or past the timeout (LSE-4)."""
         ...
 
-    def drop(self, job_id: str, fence: int) -> None:
-        """Stop renewing this run: it has been settled."""
+    def drop(self, leases: Iterable[tuple[str, int]]) -> None:
+        """Stop renewing runs `(job_id, fence)`: they have been settled. Harmless where one is not held."""
         ...
 
     def beat(self, *, now: int | None = None) -> None:

@@ -151,9 +151,7 @@ class MemoryStore:
         for keeper in tuple(self._keepers):
             leases = list(keeper.renewable(present))
             answers = core.renew(leases, lease_ms=keeper.lease_ms, now=now)
-            for lease, answer in zip(leases, answers, strict=True):
-                if answer == "stale":
-                    keeper.drop(*lease)
+            keeper.drop(lease for lease, answer in zip(leases, answers, strict=True) if answer == "stale")
         return core.expired(limit=limit, now=now)
 
     async def cancel(self, job_id: str, *, now: int | None = None) -> Cancellation:

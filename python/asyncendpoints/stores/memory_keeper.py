@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 Moment: TypeAlias = tuple[int, bool]
@@ -57,15 +57,18 @@ class MemoryLeaseKeeper:
         self._held: dict[tuple[str, int], tuple[Moment, int]] = {}
         self._beaten = present()
 
-    def hold(self, job_id: str, fence: int, timeout_ms: int) -> None:
-        """Keep this run's lease alive until it is dropped or `timeout_ms` milliseconds have passed."""
+    def hold(self, runs: Iterable[tuple[str, int, int]]) -> None:
+        """Keep the leases of runs `(job_id, fence, timeout_ms)` alive until dropped or past the timeout."""
         # Only a living loop takes up a run, so this is a beat as well.
         self._beaten = moment = self._present()
-        self._held[job_id, fence] = (moment, timeout_ms)
+        held = self._held
+        for job_id, fence, timeout_ms in runs:
+            held[job_id, fence] = (moment, timeout_ms)
 
-    def drop(self, job_id: str, fence: int) -> None:
-        """Stop renewing this run; harmless where it is not held."""
-        self._held.pop((job_id, fence), None)
+    def drop(self, leases: Iterable[tuple[str, int]]) -> None:
+        """Stop renewing runs `(job_id, fence)`; harmless where one is not held."""
+        for lease in leases:
+            self._held.pop(lease, None)
 
     def beat(self, *, now: int | None = None) -> None:
         """Say that the loop is alive, at `now` (UTC milliseconds) where a virtual clock rules."""

@@ -57,8 +57,8 @@ impl Settlement {
     /// Decide twice (as if no cancel had arrived, and as if one had) and make the settlement of a claim.
     #[staticmethod]
     #[pyo3(signature = (
-        claim, event, *, backoff = None, seed = Whole::of(0), nonce = Whole::of(0), result = None, result_meta = None,
-        error = None,
+        claim, event, nonce = Whole::of(0), result = None, result_meta = None, *, error = None, backoff = None,
+        seed = Whole::of(0),
     ))]
     #[allow(
         clippy::too_many_arguments,
@@ -67,12 +67,12 @@ impl Settlement {
     fn of(
         claim: &Bound<'_, Claim>,
         event: Named<RunEvent>,
-        backoff: Option<&Bound<'_, Backoff>>,
-        seed: Whole,
         nonce: Whole,
         result: Option<&[u8]>,
         result_meta: Option<&[u8]>,
         error: Option<&[u8]>,
+        backoff: Option<&Bound<'_, Backoff>>,
+        seed: Whole,
     ) -> PyResult<Self> {
         let claim = &claim.get().0;
         let seed = seed.word("seed")?;

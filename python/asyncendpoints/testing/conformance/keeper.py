@@ -28,7 +28,7 @@ async def _held(on: Subject, *, max_stall_ms: int, timeout_ms: int) -> tuple[Cla
     answer = await on.store.claim(worker="worker-1", claim_id="claim-1", queues=["default"], limit=1, lease_ms=SHORT_MS)
     keeper = on.store.keeper(worker="worker-1", lease_ms=SHORT_MS, max_stall_ms=max_stall_ms)
     (claim,) = answer.claims
-    keeper.hold(claim.job_id, claim.fence, timeout_ms)
+    keeper.hold([(claim.job_id, claim.fence, timeout_ms)])
     return claim, keeper
 
 
@@ -107,11 +107,11 @@ async def lse_4_a_beating_process_keeps_its_leases(on: Subject) -> None:
 async def lse_4_a_dropped_run_and_a_closed_keeper_are_no_longer_renewed(on: Subject) -> None:
     """LSE-4: A run that its worker has dropped, or whose keeper is closed, is no longer renewed."""
     claim, keeper = await _held(on, max_stall_ms=60_000, timeout_ms=60_000)
-    keeper.drop(claim.job_id, claim.fence)
+    keeper.drop([(claim.job_id, claim.fence)])
     (found,) = await _eventually_expired(on)
     same("what a sweep finds", found.job_id, claim.job_id)
     await on.store.renew([(claim.job_id, claim.fence)], lease_ms=SHORT_MS)
-    keeper.hold(claim.job_id, claim.fence, 60_000)
+    keeper.hold([(claim.job_id, claim.fence, 60_000)])
     await keeper.close()
     (found,) = await _eventually_expired(on)
     same("what a sweep finds after the close", found.job_id, claim.job_id)
