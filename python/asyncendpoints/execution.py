@@ -177,16 +177,23 @@ async def execute(run: Run) -> Outcome:
         if handler.arguments is not None:
             value = await _call_with_arguments(run, handler, handler.arguments, context)
         elif handler.is_async:
-            value = await handler.function(*_positional(run, handler, context))
+            if handler.takes_context:
+                _check_readable(run, context)
+                value = await handler.function(context)
+            else:
+                value = await handler.function()
+        elif handler.takes_context:
+            _check_readable(run, context)
+            value = await call_in_thread(run, partial(handler.function, context))
         else:
-            value = await call_in_thread(run, partial(handler.function, *_positional(run, handler, context)))
+            value = await call_in_thread(run, handler.function)
         outcome = NOTHING if value is None else _returned(run, handler, value)
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: one handler's end is not the worker's
         outcome = _failed(run, error)
         if isinstance(error, GeneratorExit):
             # A coroutine that is being closed cannot wait for anything.
             return outcome
-    if run.is_late:
+    if run.stop is not None and run.is_late:
         outcome = timed_out(run.claim.timeout_ms)
     # How the run ended is decided here: what comes while its last progress is written changes nothing.
     if run.progress_writer is not None and not run.progress_writer.idle:
@@ -208,14 +215,11 @@ async def _write_last_progress(run: Run, writer: Progress) -> None:
                 return
 
 
-def _positional(run: Run, handler: Handler, context: JobContext[Any]) -> tuple[Any, ...]:
-    if not handler.takes_context:
-        return ()
-    # What is stored must be readable before the handler begins.
+def _check_readable(run: Run, context: JobContext[Any]) -> None:
+    """What is stored must be readable before the handler begins."""
     if run.claim.request is not None:
         _read_request(context)
     _ = context.payload
-    return (context,)
 
 
 async def _call_with_arguments(run: Run, handler: Handler, arguments: ArgumentSource, context: JobContext[Any]) -> Any:
