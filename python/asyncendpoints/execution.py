@@ -174,19 +174,13 @@ async def execute(run: Run) -> Outcome:
     try:
         if run.stop is not None:
             raise asyncio.CancelledError
+        positional = _positional(run, context) if handler.takes_context else ()
         if handler.arguments is not None:
             value = await _call_with_arguments(run, handler, handler.arguments, context)
         elif handler.is_async:
-            if handler.takes_context:
-                _check_readable(run, context)
-                value = await handler.function(context)
-            else:
-                value = await handler.function()
-        elif handler.takes_context:
-            _check_readable(run, context)
-            value = await call_in_thread(run, partial(handler.function, context))
+            value = await handler.function(*positional)
         else:
-            value = await call_in_thread(run, handler.function)
+            value = await call_in_thread(run, partial(handler.function, *positional))
         outcome = NOTHING if value is None else _returned(run, handler, value)
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: one handler's end is not the worker's
         outcome = _failed(run, error)
@@ -215,11 +209,12 @@ async def _write_last_progress(run: Run, writer: Progress) -> None:
                 return
 
 
-def _check_readable(run: Run, context: JobContext[Any]) -> None:
-    """What is stored must be readable before the handler begins."""
+def _positional(run: Run, context: JobContext[Any]) -> tuple[Any, ...]:
+    # What is stored must be readable before the handler begins.
     if run.claim.request is not None:
         _read_request(context)
     _ = context.payload
+    return (context,)
 
 
 async def _call_with_arguments(run: Run, handler: Handler, arguments: ArgumentSource, context: JobContext[Any]) -> Any:
