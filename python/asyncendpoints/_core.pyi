@@ -1,6 +1,6 @@
 """The Rust core as Python sees it. It translates; every rule it applies is decided in `rust/core`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, final
 
 __version__: str
@@ -17,6 +17,86 @@ def new_job_id(*, now: int | None = None) -> str:
 
 def is_job_id(text: str) -> bool:
     """Tell whether the text is a job id in canonical form (lower case, with hyphens, version 7)."""
+
+def fingerprint_of(*parts: bytes) -> bytes:
+    """Digest parts so that no two different sequences of parts look alike: their lengths go first."""
+
+def job_resource(job: Job, urls: JobUrls, result: bytes | None = None, /) -> bytes:
+    """Write the job resource.
+
+    Args:
+        job: The job.
+        urls: The URLs of the application's jobs.
+        result: A completed job's result where it stands in the resource: JSON, which is put in as it is, like a job's
+            progress and errors.
+    """
+
+def pack_request(
+    method: str,
+    path: str,
+    route: str,
+    path_params: bytes,
+    query: str | bytes,
+    headers: Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]],
+    dropped: tuple[bytes, ...],
+    values: bytes,
+    scheme: str,
+    root_path: str,
+    embed: bool | None,
+    /,
+) -> bytes:
+    """Write what is kept of a request, in MessagePack: an array of the members of a `StoredRequest`.
+
+    Args:
+        method: The request's method.
+        path: Its full path.
+        route: The route's path template.
+        path_params: The path parameters, in MessagePack.
+        query: The raw query string; bytes are Latin-1.
+        headers: Pairs of text, or of bytes in Latin-1 as ASGI has them.
+        dropped: Names of headers, as ASGI has them, that are left out.
+        values: The values that dependencies gave, in MessagePack.
+        scheme: The URL's scheme.
+        root_path: Where the application is mounted.
+        embed: Whether the framework embedded the body's fields.
+    """
+
+@final
+class Head:
+    """What the headers of a request say to this library; each list has their values in the order sent."""
+
+    def __init__(self, headers: Iterable[Sequence[bytes]], key_names: tuple[bytes, ...], /) -> None: ...
+    @property
+    def length(self) -> int:
+        """The declared length of the body in bytes, -1 where there is none."""
+    @property
+    def expects(self) -> bool:
+        """Whether 100 Continue is awaited."""
+    @property
+    def carries(self) -> bool:
+        """Whether the head says that there is a body."""
+    @property
+    def content_types(self) -> list[bytes]: ...
+    @property
+    def keys(self) -> list[bytes]:
+        """The values of the headers that `key_names` names."""
+    @property
+    def accepts(self) -> list[bytes]: ...
+    @property
+    def prefers(self) -> list[bytes]: ...
+    @property
+    def host(self) -> bytes | None:
+        """The first `Host`."""
+
+@final
+class JobUrls:
+    """Templates of absolute URLs in which `{job_id}` stands for a job's id."""
+
+    def __init__(self, *, status: str, result: str, events: str, cancel: str) -> None: ...
+    def status(self, job_id: str, /) -> str:
+        """Return the job resource's URL."""
+    def result(self, job_id: str, /) -> str:
+        """Return the URL of what the handler returned."""
 
 @final
 class NewJob:

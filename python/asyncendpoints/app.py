@@ -8,6 +8,7 @@ from asyncendpoints.engine import Engine
 from asyncendpoints.errors import PayloadTooLarge
 from asyncendpoints.policy import make_policy
 from asyncendpoints.registry import Handler, Registry
+from asyncendpoints.request import encode_request
 from asyncendpoints.settings import make_settings
 from asyncendpoints.store_urls import open_store
 from asyncendpoints.submission import new_job
@@ -269,7 +270,7 @@ class AsyncEndpoints:
         job = new_job(
             known,
             body,
-            request,
+            None if request is None else encode_request(request),
             queue=queue,
             priority=priority,
             delay=delay,

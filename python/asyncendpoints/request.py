@@ -5,9 +5,14 @@ It is written once, when the job is submitted, and read by the worker. The body'
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+from asyncendpoints._core import pack_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DROPPED_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 """Never stored unless the policy's `keep_headers` names them: a job store is no place for credentials."""
@@ -34,6 +39,9 @@ class StoredRequest(msgspec.Struct, frozen=True, array_like=True, omit_defaults=
     """Whether the framework embedded the body's fields; None where it has no such notion."""
 
 
+NOTHING: Final = msgspec.msgpack.encode({})
+"""No path parameters, or no values, as they stand in a stored request."""
+
 _INTEGER: Final = 1
 """The MessagePack extension for integers that have more than 64 bits: big-endian two's complement."""
 
@@ -50,18 +58,41 @@ def _packed(value: Any) -> Any:
     return msgspec.msgpack.Ext(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(StoredRequest, ext_hook=_extension)
 
 
 def encode_request(request: StoredRequest) -> bytes:
     """Return the bytes to store."""
+    return pack_request(
+        request.method,
+        request.path,
+        request.route,
+        encode_params(request.path_params),
+        request.query,
+        request.headers,
+        (),
+        encode_values(request.values),
+        request.scheme,
+        request.root_path,
+        request.embed,
+    )
+
+
+def encode_params(path_params: Mapping[str, Any]) -> bytes:
+    """Return path parameters as they stand in a stored request."""
+    if not path_params:
+        return NOTHING
     try:
-        return _encoder.encode(request)
+        return _encode(path_params)
     except OverflowError:
-        # Only path parameters are numbers, and MessagePack's own integers end at 64 bits.
-        packed = {name: _packed(value) for name, value in request.path_params.items()}
-        return _encoder.encode(msgspec.structs.replace(request, path_params=packed))
+        # MessagePack's own integers end at 64 bits.
+        return _encode({name: _packed(value) for name, value in path_params.items()})
+
+
+def encode_values(values: Mapping[str, bytes] | None) -> bytes:
+    """Return dependencies' values as they stand in a stored request."""
+    return _encode(values) if values else NOTHING
 
 
 def decode_request(body: bytes) -> StoredRequest:

@@ -97,7 +97,7 @@ class Draft:
         return new_job(
             self.handler,
             self.payload,
-            self.request,
+            None if self.request is None else encode_request(self.request),
             queue=self.queue,
             priority=self.priority,
             delay=self.delay,
@@ -123,7 +123,7 @@ class Submission:
 def new_job(
     handler: Handler,
     payload: bytes | None,
-    request: StoredRequest | None,
+    stored: bytes | None,
     *,
     queue: str | None,
     priority: int | None,
@@ -137,17 +137,18 @@ def new_job(
 ) -> NewJob:
     """Return a job to store, with an id of its own; queue and priority are the policy's where they are None.
 
+    The request is in its stored form.
+
     Raises:
         ConfigurationError: Queue, priority or delay are out of their bounds, or the owner is empty.
         IdempotencyKeyInvalid: The key is not what a key may be.
     """
-    stored = None if request is None else encode_request(request)
     scope: str | None = None
     if owner is not None:
         owner = stored_owner(owner)
     if key is not None:
         if fingerprint is None:
-            fingerprint = fingerprint_of(handler.name.encode(), stored or b"", payload or b"")
+            fingerprint = _core.fingerprint_of(handler.name.encode(), stored or b"", payload or b"")
         scope = scope_of(handler.name, owner)
         checked_key(key)
     # Members by position, and only where they are given: each argument by name costs as much as a lookup.
@@ -181,12 +182,6 @@ def checked_key(key: str) -> str:
     if not KEY.fullmatch(key):
         raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
     return key
-
-
-def fingerprint_of(*parts: bytes) -> bytes:
-    """Digest parts so that no two different sequences of parts look alike: their lengths go first."""
-    lengths = " ".join([str(len(part)) for part in parts])
-    return hashlib.blake2b(lengths.encode() + b"\n" + b"".join(parts), digest_size=32).digest()
 
 
 def stored_owner(owner: str) -> str:

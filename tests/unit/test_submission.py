@@ -20,8 +20,9 @@ from asyncendpoints import (
     StoreUnavailable,
     ValidationFailed,
 )
+from asyncendpoints._core import fingerprint_of
 from asyncendpoints.stores.memory import MemoryStore
-from asyncendpoints.submission import fingerprint_of, scope_of
+from asyncendpoints.submission import scope_of
 from asyncendpoints.testing import FaultyStore
 from tests.support.running import running
 

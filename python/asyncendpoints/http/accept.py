@@ -15,16 +15,17 @@ from asyncendpoints.errors import (
 )
 from asyncendpoints.http.capture import ClientGone
 from asyncendpoints.http.events import EventStream, wants_events
-from asyncendpoints.http.idempotency import read_key, request_fingerprint
+from asyncendpoints.http.idempotency import head_of, read_key, request_fingerprint
 from asyncendpoints.http.owners import owner_of
 from asyncendpoints.http.preferences import NONE, VARY_PREFER, parse_prefer
 from asyncendpoints.http.problems import problem_for
 from asyncendpoints.http.reply import JSON, Reply
 from asyncendpoints.http.representation import SOON, encode_job, retry_after
 from asyncendpoints.http.results import result_reply
-from asyncendpoints.http.urls import job_urls, url_prefix
+from asyncendpoints.http.urls import job_urls
 from asyncendpoints.http.waiting import Unheard, wait_for_end, while_there
 from asyncendpoints.observability.logging import printable
+from asyncendpoints.request import decode_request
 from asyncendpoints.submission import Draft, new_job
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from asyncendpoints._core import Head
     from asyncendpoints.http.endpoint import HttpEndpoint
     from asyncendpoints.http.preferences import Preferences
-    from asyncendpoints.request import StoredRequest
     from asyncendpoints.submission import Submission
 
     Hook = Callable[[Any, Callable[[Any], Awaitable[Any]]], Awaitable[Any]]
@@ -51,7 +52,7 @@ async def accept(
     endpoint: HttpEndpoint,
     *,
     body: bytes | None,
-    stored: StoredRequest | None,
+    stored: bytes | None,
     response_headers: Sequence[tuple[bytes, bytes]] = (),
     key: str | None = None,
     delay: float = 0.0,
@@ -65,7 +66,7 @@ async def accept(
         request: The request, after validation.
         endpoint: The asynchronous endpoint.
         body: What will be stored as the job's payload.
-        stored: The stored form of the request.
+        stored: The stored form of the request, encoded.
         response_headers: Headers that dependencies have set; they go on every answer.
         key: An idempotency key from elsewhere than the request's headers.
         delay: Seconds to wait before the first attempt.
@@ -75,13 +76,15 @@ async def accept(
         ConfigurationError: The hook or the owner function does not keep its side.
     """
     scope = request.scope
-    settings = endpoint.engine.settings
+    engine = endpoint.engine
+    settings = engine.settings
+    head = head_of(scope, settings)
     policy = endpoint.handler.policy
     try:
         if body is not None and len(body) > endpoint.max_body_bytes:
             raise PayloadTooLarge(endpoint.max_body_bytes)
         if key is None:
-            key = read_key(scope, settings)
+            key = read_key(scope, head, settings)
         if key is None and policy.require_idempotency_key:
             raise IdempotencyKeyMissing(_MISSING.format(settings.idempotency_headers[0]))
     except AsyncEndpointsError as error:
@@ -89,14 +92,15 @@ async def accept(
     owner = None if settings.owner is None else await owner_of(request, settings)
     if sent is None:
         sent = body
-    fingerprint = None if key is None else await request_fingerprint(scope, sent, settings)
+    fingerprint = None if key is None else await request_fingerprint(scope, head, sent, settings)
     if policy.before_enqueue is not None:
-        draft = Draft(endpoint.handler, body, stored, policy.queue, policy.priority, delay, key, fingerprint, owner)
+        kept = None if stored is None else decode_request(stored)
+        draft = Draft(endpoint.handler, body, kept, policy.queue, policy.priority, delay, key, fingerprint, owner)
         return await _with_hook(
-            policy.before_enqueue, request, endpoint, draft, sent=sent, response_headers=response_headers
+            policy.before_enqueue, request, endpoint, head, draft, sent=sent, response_headers=response_headers
         )
     # Nobody is to change it, so no draft is made.
-    now = endpoint.engine.clock.store_now()
+    now = engine.clock.store_now()
     job = new_job(
         endpoint.handler,
         body,
@@ -109,13 +113,14 @@ async def accept(
         owner=owner,
         now=now,
     )
-    return await _write(request, endpoint, endpoint.engine.enqueue(job, now), key, response_headers)
+    return await _write(request, endpoint, head, engine.enqueue(job, now), key=key, response_headers=response_headers)
 
 
 async def _with_hook(
     hook: Hook,
     request: Request,
     endpoint: HttpEndpoint,
+    head: Head,
     draft: Draft,
     *,
     sent: bytes | None,
@@ -130,8 +135,8 @@ async def _with_hook(
         if written:
             raise ConfigurationError("a before_enqueue hook may call call_next once; twice would submit twice")
         written = True
-        work = _submit(request, endpoint, draft, sent)
-        return await _write(request, endpoint, work, draft.idempotency_key, response_headers)
+        work = _submit(request, endpoint, head, draft, sent)
+        return await _write(request, endpoint, head, work, key=draft.idempotency_key, response_headers=response_headers)
 
     response = await hook(request, call_next)
     if not isinstance(response, Response):
@@ -142,7 +147,7 @@ async def _with_hook(
     return response
 
 
-async def _submit(request: Request, endpoint: HttpEndpoint, draft: Draft, sent: bytes | None) -> Submission:
+async def _submit(request: Request, endpoint: HttpEndpoint, head: Head, draft: Draft, sent: bytes | None) -> Submission:
     """Store what a hook has left in the draft, by the same rules as what the client sent.
 
     Raises:
@@ -154,14 +159,16 @@ async def _submit(request: Request, endpoint: HttpEndpoint, draft: Draft, sent: 
     draft.owner = draft.owner or None
     if draft.idempotency_key is not None and draft.fingerprint is None:
         # The key is the hook's. What makes a retry honest is what the client sends, wherever the key comes from.
-        draft.fingerprint = await request_fingerprint(request.scope, sent, endpoint.engine.settings)
+        draft.fingerprint = await request_fingerprint(request.scope, head, sent, endpoint.engine.settings)
     return await endpoint.engine.submit(draft)
 
 
 async def _write(
     request: Request,
     endpoint: HttpEndpoint,
+    head: Head,
     work: Awaitable[Submission],
+    *,
     key: str | None,
     response_headers: Sequence[tuple[bytes, bytes]],
 ) -> Response:
@@ -174,14 +181,10 @@ async def _write(
         return problem_for(request.scope, error, request_id=key, headers=response_headers)
     if key is None:
         _warn(endpoint, submission.job.job_id)
-    headers = request.scope["headers"]
-    names = dict(headers)
-    if b"accept" in names and wants_events([value for name, value in headers if name == b"accept"]):
+    if wants_events(head.accepts):
         return _stream(request, endpoint, submission, response_headers)
-    preferences = NONE
-    if b"prefer" in names:
-        prefers = [value for name, value in headers if name == b"prefer"]
-        preferences = parse_prefer(prefers, max_wait=endpoint.engine.settings.max_wait)
+    prefers = head.prefers
+    preferences = parse_prefer(prefers, max_wait=endpoint.engine.settings.max_wait) if prefers else NONE
     if preferences.wait is not None:
         return await _held(request, endpoint, submission, preferences, response_headers)
     return accepted(request, endpoint, submission, preferences, response_headers)
@@ -197,8 +200,8 @@ def accepted(
     """Make the 202: the job resource, and where it is."""
     engine = endpoint.engine
     job = submission.job
-    urls = job_urls(url_prefix(request.scope), engine.settings, job.job_id)
-    headers = [JSON, (b"location", urls.status.encode("ascii")), VARY_PREFER]
+    urls = job_urls(request.scope, engine.settings)
+    headers = [JSON, (b"location", urls.status(job.job_id).encode("ascii")), VARY_PREFER]
     if submission.replayed or job.state != "queued":
         headers.append(retry_after(job, engine.clock))
     else:
@@ -234,8 +237,8 @@ async def _held(
         _log.warning("waiting for job %s ended early: %s", job.job_id, reason, extra={"job_id": job.job_id})
     if not job.done:
         return accepted(request, endpoint, submission, preferences, response_headers)
-    urls = job_urls(url_prefix(request.scope), engine.settings, job.job_id)
-    headers = [(b"content-location", urls.result.encode("ascii")), VARY_PREFER, *preferences.applied]
+    urls = job_urls(request.scope, engine.settings)
+    headers = [(b"content-location", urls.result(job.job_id).encode("ascii")), VARY_PREFER, *preferences.applied]
     if submission.replayed:
         headers.append(_REPLAYED)
     reply = result_reply(request.scope, engine, job, urls, headers=headers, ranges=False)
@@ -249,11 +252,12 @@ def _stream(
     submission: Submission,
     response_headers: Sequence[tuple[bytes, bytes]],
 ) -> EventStream:
-    urls = job_urls(url_prefix(request.scope), endpoint.engine.settings, submission.job.job_id)
-    headers = [(b"location", urls.status.encode("ascii")), VARY_PREFER]
+    job = submission.job
+    urls = job_urls(request.scope, endpoint.engine.settings)
+    headers = [(b"location", urls.status(job.job_id).encode("ascii")), VARY_PREFER]
     if submission.replayed:
         headers.append(_REPLAYED)
-    return EventStream(endpoint.engine, submission.job, urls, headers=(*headers, *response_headers))
+    return EventStream(endpoint.engine, job, urls, headers=(*headers, *response_headers))
 
 
 def _warn(endpoint: HttpEndpoint, job_id: str) -> None:

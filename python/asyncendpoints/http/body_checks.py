@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Scope
 
+    from asyncendpoints._core import Head
     from asyncendpoints.http.endpoint import BodyKind, BodyTarget
 
 _FORMS = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
@@ -23,7 +24,7 @@ _FORMS = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"
 def check(
     scope: Scope,
     target: BodyTarget,
-    head: tuple[int, list[bytes], bool, bool],
+    head: Head,
     body: bytes | None,
     size: int,
     *,
@@ -34,16 +35,17 @@ def check(
     Args:
         scope: The request's scope.
         target: What the body is for.
-        head: What `framing` says of the scope.
+        head: What its headers say.
         body: The whole body; None where it was not seen, so that the head alone speaks.
         size: How many bytes were seen.
         close: Whether a refusal for the size says that the connection closes, because the rest was not read.
     """
-    length, content_types, _, carries = head
-    if length > target.max_body_bytes or size > target.max_body_bytes:
-        return too_large(scope, target.max_body_bytes, close=close)
+    limit = target.max_body_bytes
+    if head.length > limit or size > limit:
+        return too_large(scope, limit, close=close)
     kind = target.body_kind(scope)
-    taken = _not_taken(kind, content_types, carries if body is None else bool(body))
+    content_types = head.content_types
+    taken = _not_taken(kind, content_types, head.carries if body is None else bool(body))
     if taken is not None:
         return _unsupported(scope, content_types, taken)
     if kind == "json" and body is not None:
@@ -55,27 +57,6 @@ def check(
             except MalformedPayload as error:
                 return problem_for(scope, error)
     return None
-
-
-def framing(scope: Scope) -> tuple[int, list[bytes], bool, bool]:
-    """Return what a request's head says of its body.
-
-    Returns:
-        The declared length (-1 if none), the content types, whether 100 Continue is awaited, whether there is a body.
-    """
-    length = -1
-    content_types: list[bytes] = []
-    expects = chunked = False
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            content_types.append(value)
-        elif name == b"content-length":
-            length = int(value) if value.isdigit() and len(value) < 20 else -1
-        elif name == b"expect":
-            expects = value.lower() == b"100-continue"
-        elif name == b"transfer-encoding":
-            chunked = True
-    return length, content_types, expects, chunked or length > 0
 
 
 def media_type(value: bytes) -> bytes:

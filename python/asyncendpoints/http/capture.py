@@ -13,8 +13,9 @@ from enum import Enum
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from asyncendpoints._core import Head
 from asyncendpoints.errors import ConfigurationError
-from asyncendpoints.http.body_checks import check, framing, too_large
+from asyncendpoints.http.body_checks import check, too_large
 from asyncendpoints.http.endpoint import ENVELOPE, endpoint_of
 from asyncendpoints.http.problems import not_installed
 
@@ -177,9 +178,9 @@ class Capture:
             raise Refused(self.refusal)
         state = self._state
         limit = target.max_body_bytes
-        head = framing(scope)
-        if head[0] > limit or self._passed > limit:
-            whole = state is _PASSED or (not head[2] and await self._discard(self._passed, head[0]))
+        head = Head(scope["headers"], ())
+        if head.length > limit or self._passed > limit:
+            whole = state is _PASSED or (not head.expects and await self._discard(self._passed, head.length))
             self._refuse(too_large(scope, limit, close=not whole))
         if state is _UNTOUCHED:
             message = await self._receive()
@@ -212,7 +213,7 @@ class Capture:
             if target is not None:
                 whole = self._state is _PASSED
                 body = bytes(self._kept) if whole and self._kept is not None else None
-                head = framing(self._scope)
+                head = Head(self._scope["headers"], ())
                 self.refusal = check(self._scope, target, head, body, self._passed, close=not whole)
 
     def _refuse(self, refusal: Response) -> NoReturn:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from asyncendpoints.submission import fingerprint_of
+from asyncendpoints._core import fingerprint_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -10,10 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
+from asyncendpoints._core import Head, fingerprint_of
 from asyncendpoints.errors import IdempotencyKeyInvalid
 from asyncendpoints.http.forms import form_digest
 from asyncendpoints.http.stored import full_path
-from asyncendpoints.submission import fingerprint_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,14 +45,31 @@ def parse_key(value: bytes) -> str:
     )
 
 
-def read_key(scope: Mapping[str, Any], settings: Settings) -> str | None:
+def head_of(scope: Mapping[str, Any], settings: Settings) -> Head:
+    """Return what the request's headers say, the idempotency key's among them."""
+    names = _names.get(settings.idempotency_headers)
+    if names is None:
+        # The same name twice is one name.
+        names = tuple({name.lower().encode("ascii"): None for name in settings.idempotency_headers})
+        _names[settings.idempotency_headers] = names
+    return Head(scope["headers"], names)
+
+
+_names: dict[tuple[str, ...], tuple[bytes, ...]] = {}
+
+
+def read_key(scope: Mapping[str, Any], head: Head, settings: Settings) -> str | None:
     """Return the request's key, or None.
+
+    Args:
+        scope: The ASGI scope.
+        head: What its headers say, the key's among them.
+        settings: Where a key may be.
 
     Raises:
         IdempotencyKeyInvalid: The key is malformed, or there are several, by header or parameter.
     """
-    names = header_names(settings)
-    sent = [value for name, value in scope["headers"] if name in names]
+    sent = head.keys
     if settings.idempotency_query is not None and scope["query_string"]:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")
         sent += [value.encode("latin-1", "replace") for name, value in pairs if name == settings.idempotency_query]
@@ -63,24 +80,12 @@ def read_key(scope: Mapping[str, Any], settings: Settings) -> str | None:
     return parse_key(sent[0].strip(b" \t"))
 
 
-def header_names(settings: Settings) -> frozenset[bytes]:
-    """Return the names of the headers that may carry the key, as ASGI has them."""
-    names = _names.get(settings.idempotency_headers)
-    if names is None:
-        names = frozenset(name.lower().encode("ascii") for name in settings.idempotency_headers)
-        _names[settings.idempotency_headers] = names
-    return names
-
-
-_names: dict[tuple[str, ...], frozenset[bytes]] = {}
-
-
-async def request_fingerprint(scope: Mapping[str, Any], body: bytes | None, settings: Settings) -> bytes:
+async def request_fingerprint(scope: Mapping[str, Any], head: Head, body: bytes | None, settings: Settings) -> bytes:
     """Return the digest of what is asked for: method, path, query without the key, body (IDM-2)."""
     content = body or b""
     if content:
-        for name, value in scope["headers"]:
-            if name == b"content-type" and value != b"application/json":
+        for value in head.content_types:
+            if value != b"application/json":
                 content = await form_digest(value, content) or content
                 break
     query: bytes = scope["query_string"]

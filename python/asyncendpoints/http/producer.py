@@ -17,12 +17,13 @@ from asyncendpoints.errors import (
 from asyncendpoints.http.accept import accept
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, ENVELOPE, HttpEndpoint
-from asyncendpoints.http.idempotency import read_key
+from asyncendpoints.http.idempotency import head_of, read_key
 from asyncendpoints.http.problems import problem_for
 from asyncendpoints.http.routes import JobRoute
 from asyncendpoints.http.stored import stored_request
 from asyncendpoints.payload import PayloadType
 from asyncendpoints.policy import LONGEST
+from asyncendpoints.request import encode_request
 from asyncendpoints.submission import KEY
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.endpoint import BodyKind
-    from asyncendpoints.request import StoredRequest
 
 
 class Production(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -106,7 +106,7 @@ class Producer:
         return endpoint
 
     def _key(self, request: Request, production: Production) -> str | None:
-        sent = read_key(request.scope, self.engine.settings)
+        sent = read_key(request.scope, head_of(request.scope, self.engine.settings), self.engine.settings)
         named = production.idempotency_key
         if named is None:
             return sent
@@ -130,7 +130,7 @@ def producer_routes(engine: Engine) -> list[JobRoute]:
     return [JobRoute(path, ("POST",), produce, "submit_job", "Submit a job by its handler's name")]
 
 
-async def _checked(request: Request, endpoint: HttpEndpoint, payload: bytes | None) -> StoredRequest:
+async def _checked(request: Request, endpoint: HttpEndpoint, payload: bytes | None) -> bytes:
     """Return what is stored of the request, having found that the handler takes the payload.
 
     Raises:
@@ -141,7 +141,7 @@ async def _checked(request: Request, endpoint: HttpEndpoint, payload: bytes | No
         if handler.arguments is not None:
             # The handler reads a request of its own route, which a production is not.
             stored, _ = await handler.arguments.prepare(payload)
-            return stored
+            return encode_request(stored)
         handler.payload.decode(payload)
     except ValidationFailed as error:
         moved = [{**each, "loc": ["body", "payload", *list(each["loc"])[1:]]} for each in error.errors]

@@ -18,7 +18,7 @@ from asyncendpoints.http.problems import problem_for
 from asyncendpoints.http.reply import JSON, Reply
 from asyncendpoints.http.representation import encode_job, etag, retry_after
 from asyncendpoints.http.results import result_reply
-from asyncendpoints.http.urls import JobUrls, job_urls, url_prefix
+from asyncendpoints.http.urls import JobUrls, job_urls
 from asyncendpoints.http.waiting import while_there
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class JobEndpoints:
             headers.append(retry_after(job, self._engine.clock))
         if known == job.version:
             return Reply(304, b"", headers)
-        return Reply(200, encode_job(job, self._urls(scope, job)), (JSON, *headers))
+        return Reply(200, encode_job(job, self._urls(scope)), (JSON, *headers))
 
     async def result(self, request: Request) -> Response:
         """Answer with what the handler returned, or with why there is nothing."""
@@ -98,7 +98,7 @@ class JobEndpoints:
             job = await self._find(request)
         except AsyncEndpointsError as error:
             return _refused(request, error)
-        return result_reply(request.scope, self._engine, job, self._urls(request.scope, job), headers=(_NO_CACHE,))
+        return result_reply(request.scope, self._engine, job, self._urls(request.scope), headers=(_NO_CACHE,))
 
     async def cancel(self, request: Request) -> Response:
         """Cancel the job: at once where it waits, by telling its handler where it runs."""
@@ -108,7 +108,7 @@ class JobEndpoints:
             job = answer.job or await self._engine.get(job.job_id)
         except AsyncEndpointsError as error:
             return _refused(request, error)
-        body = encode_job(job, self._urls(request.scope, job))
+        body = encode_job(job, self._urls(request.scope))
         if answer.word == "requested":
             return Reply(202, body, (JSON, retry_after(job, self._engine.clock)))
         return Reply(200, body, (JSON,))
@@ -122,7 +122,7 @@ class JobEndpoints:
         seen = last_event_id(request.scope)
         if seen is not None and job.done and seen >= job.version:
             return Reply(204, b"", ())
-        return EventStream(self._engine, job, self._urls(request.scope, job), seen=seen)
+        return EventStream(self._engine, job, self._urls(request.scope), seen=seen)
 
     async def _find(self, request: Request) -> Job:
         """Return the request's job (JobNotFound: also where it is somebody else's)."""
@@ -136,8 +136,8 @@ class JobEndpoints:
             raise JobNotFound(job_id)
         return job
 
-    def _urls(self, scope: Mapping[str, Any], job: Job) -> JobUrls:
-        return job_urls(url_prefix(scope), self._engine.settings, job.job_id)
+    def _urls(self, scope: Mapping[str, Any]) -> JobUrls:
+        return job_urls(scope, self._engine.settings)
 
 
 def _conditions(scope: Mapping[str, Any]) -> tuple[list[bytes], list[bytes]]:

@@ -1,69 +1,65 @@
-"""Absolute URLs of a job's resources, as the client reaches this server."""
+"""Absolute URLs of jobs' resources, as a client reaches this server."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from asyncendpoints._core import JobUrls
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from asyncendpoints.settings import Settings
+
+__all__ = ["ROOT_KEY", "JobUrls", "job_urls"]
 
 ROOT_KEY: Final = "asyncendpoints.root_path"
 """Where the middleware leaves the root path of the application that has the job routes."""
 
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
-_PREFIXES_KEPT: Final = 256
-_prefixes: dict[tuple[str, bytes, str], str] = {}
+_KEPT: Final = 256
+_known: dict[tuple[str, bytes, str, str, str], JobUrls] = {}
 
 
-class JobUrls(NamedTuple):
-    """The four URLs of one job."""
+def job_urls(scope: Mapping[str, Any], settings: Settings, *, host: bytes | None = None) -> JobUrls:
+    """Return the URLs of the application's jobs, as the client of this request reaches them.
 
-    status: str
-    result: str
-    events: str
-    cancel: str
+    Their host is the `Host` header where that is a host and nothing else, so that nobody's header can put more into a
+    URL; otherwise the server's own address.
 
-
-def url_prefix(scope: Mapping[str, Any]) -> str:
-    """Return scheme, host and root path of the application, without a trailing slash.
-
-    The host is the `Host` header where that is a host and nothing else, so that nobody's header can put more
-    into a URL; otherwise the server's own address.
+    Args:
+        scope: The ASGI scope.
+        settings: Where the job routes are.
+        host: The `Host` header, where it has been looked up.
     """
-    host = b""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value
-            break
-    root: str = scope.get(ROOT_KEY) or ""
-    key = (scope.get("scheme", "http"), host, root)
-    known = _prefixes.get(key)
+    if host is None:
+        headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+        host = next((value for name, value in headers if name == b"host"), b"")
+    key = (scope.get("scheme", "http"), host, scope.get(ROOT_KEY) or "", settings.jobs_path, settings.status_path)
+    known = _known.get(key)
     if known is not None:
         return known
-    if _HOST.fullmatch(host):
-        # A client can invent hosts, but not fill the memory with them.
-        if len(_prefixes) >= _PREFIXES_KEPT:
-            _prefixes.clear()
-        known = _prefixes[key] = _prefix(key[0], host.decode("ascii"), root)
-        return known
-    return _prefix(key[0], _server(scope), root)
+    scheme, _, root, _, _ = key
+    if not _HOST.fullmatch(host):
+        return _job_urls(_prefix(scheme, _server(scope), root), settings)
+    # A client can invent hosts, but not fill the memory with them.
+    if len(_known) >= _KEPT:
+        _known.clear()
+    known = _known[key] = _job_urls(_prefix(scheme, host.decode("ascii"), root), settings)
+    return known
 
 
-def job_urls(prefix: str, settings: Settings, job_id: str) -> JobUrls:
-    """Return the URLs of one job below a prefix."""
+def _job_urls(prefix: str, settings: Settings) -> JobUrls:
     base = prefix + settings.jobs_path.rstrip("/")
-    job = f"{base}/{job_id}"
-    status_path = settings.status_path
+    job = base + "/{job_id}"
     return JobUrls(
-        job if status_path == "/{job_id}" else base + status_path.replace("{job_id}", job_id),
-        job + "/result",
-        job + "/events",
-        job + "/cancel",
+        status=base + settings.status_path,
+        result=job + "/result",
+        events=job + "/events",
+        cancel=job + "/cancel",
     )
 
 

@@ -9,6 +9,7 @@ mod claim;
 mod convert;
 mod errors;
 mod guard;
+mod http;
 mod interpreter;
 mod job;
 mod listing;
@@ -33,6 +34,16 @@ mod _core {
     use crate::claim::Claim;
     #[pymodule_export]
     use crate::convert::{is_job_id, new_job_id};
+    #[pymodule_export]
+    use crate::http::fingerprint::fingerprint_of;
+    #[pymodule_export]
+    use crate::http::head::Head;
+    #[pymodule_export]
+    use crate::http::resource::job_resource;
+    #[pymodule_export]
+    use crate::http::stored::pack_request;
+    #[pymodule_export]
+    use crate::http::urls::JobUrls;
     #[pymodule_export]
     use crate::job::Job;
     #[pymodule_export]

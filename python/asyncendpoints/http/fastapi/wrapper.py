@@ -6,7 +6,6 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from starlette.responses import Response
 
 from asyncendpoints.http.accept import accept
@@ -67,10 +66,9 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
         extract_no_more(route, KEY)
         facts = facts_of(route)
         values = {name: encode(arguments[name]) for name, encode in stored_values} if stored_values else None
-        stored = stored_request(scope, policy, values=values, embed=facts.embeds_body)
-        if route is not scope.get("route"):
-            # The route of an included router does not know its prefix; its context does.
-            stored = msgspec.structs.replace(stored, route=facts.template)
+        # The route of an included router does not know its prefix; its context does.
+        template = None if route is scope.get("route") else facts.template
+        stored = stored_request(scope, policy, template=template, values=values, embed=facts.embeds_body)
         return await accept(
             request, endpoint, body=body, stored=stored, response_headers=arguments[RESPONSE].raw_headers
         )
