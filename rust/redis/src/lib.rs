@@ -3,4 +3,11 @@
 //! Operations know no connection: they make script calls and read replies. The transport knows no operation: it sends
 //! calls, in batches, and brings replies back.
 
+pub mod call;
+pub mod conversation;
+pub mod keys;
+mod operations;
+pub mod record;
+mod reply;
 pub mod request;
+pub mod script;

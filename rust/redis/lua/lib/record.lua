@@ -1,0 +1,61 @@
+-- The header of a record; the layout stands in src/record/mod.rs. Sections are cut and joined here, never read.
+local BASE, LIFE, MARK = 52, 39, 8
+local NEVER, NO_STATE, NO_NONCE = 281474976710655, 255, string.rep('\0', 8)
+local CANCEL, WATCHED, STRIPPED, HAS_LIFE, KEYED = 1, 2, 4, 8, 16
+local REQUEST_OUT, PAYLOAD_OUT, PROGRESS, RESULT, BODY = 64, 256, 512, 1024, 2048
+local BODY_OUT, META, HAS_ORIGIN = 4096, 8192, 16384
+local HAS_ERROR = 128
+
+-- Whether these bytes are a record that scripts may change.
+local function is_record(bytes)
+  if not bytes or #bytes < BASE or byte(bytes) ~= 1 then return false end
+  return band(byte(bytes, 3), HAS_LIFE) == 0 or #bytes >= BASE + LIFE
+end
+
+-- Read the head: state, flags, attempt, version, updated_at, ready_at, max_attempts, priority + 100.
+local function read_head(bytes)
+  return unpack_bytes('<BI2BI4I6I6BB', bytes, 2)
+end
+
+local function head(state, flags, attempt, version, updated_at, ready_at)
+  return pack('<BBI2BI4I6I6', 1, state, flags, attempt, version, updated_at, ready_at)
+end
+
+-- What lies between head and life, as it is.
+local function rest_of_base(bytes)
+  return sub(bytes, 22, 52)
+end
+
+-- Read what is fixed: created_at, chunk, retention if completed and if not, lengths of names, request and payload.
+local function read_base(bytes)
+  return unpack_bytes('<I6I4I6I6I3I2I2', bytes, 24)
+end
+
+-- Read the life: fence, started_at, finished_at, cancel_requested_at, nonce, settled_to, lengths of progress, result
+-- and meta.
+local function read_life(bytes)
+  return unpack_bytes('<I4I6I6I6c8BI3I2I3', bytes, 53)
+end
+
+local function life(fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
+  return pack('<I4I6I6I6c8BI3I2I3', fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result,
+    meta)
+end
+
+-- The life of a job that never ran.
+local function no_life()
+  return 0, NEVER, NEVER, NEVER, NO_NONCE, NO_STATE, 0, 0, 0
+end
+
+-- The name of a job's queue: the first of its names.
+local function queue_of(bytes)
+  local from = BASE
+  if band(byte(bytes, 3), HAS_LIFE) ~= 0 then from = BASE + LIFE end
+  return sub(bytes, from + 2, from + 1 + (byte(bytes, from + 1) or 0))
+end
+
+-- Read the records of these jobs with one call; false where there is none.
+local function read_jobs(ids)
+  if #ids == 0 then return {} end
+  return call('HMGET', JOB, unpack(ids))
+end

@@ -1,0 +1,17 @@
+-- Tell claimers that there is more for them, once: where a claim came back short since, and the queue is not paused.
+-- The queue's ready key is also the channel.
+local function wake(queue, ready_key)
+  local marks = call('HMGET', CTL, 'idle:' .. queue, 'paused:' .. queue)
+  if marks[1] and not marks[2] then
+    call('HDEL', CTL, 'idle:' .. queue)
+    call('PUBLISH', ready_key, queue)
+  end
+end
+
+-- Whether a job that is due then comes before all others of its queue.
+local function is_earliest(due_key, due_at, id)
+  local first = call('ZRANGE', due_key, 0, 0, 'WITHSCORES')
+  if not first[1] then return true end
+  local time = tonumber(first[2])
+  return due_at < time or (due_at == time and id < first[1])
+end

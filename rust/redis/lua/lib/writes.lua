@@ -1,0 +1,79 @@
+-- Gathers writes, so that a script has checked everything before its first one, and makes few calls of many.
+local fields, fields_count = {}, 0
+local additions, removals, deltas = {}, {}, {}
+local told = {}
+
+-- Write a record.
+local function put(id, bytes)
+  fields[fields_count + 1] = id
+  fields[fields_count + 2] = bytes
+  fields_count = fields_count + 2
+end
+
+-- Add to a sorted set.
+local function place(key, score, id)
+  local list = additions[key]
+  if not list then
+    list = {}
+    additions[key] = list
+  end
+  local count = #list
+  list[count + 1] = score
+  list[count + 2] = id
+end
+
+-- Remove from a sorted set.
+local function displace(key, id)
+  local list = removals[key]
+  if not list then
+    list = {}
+    removals[key] = list
+  end
+  list[#list + 1] = id
+end
+
+-- Count jobs into a state of a queue, or out of it.
+local function count(state, queue, by)
+  local of_state = deltas[state]
+  if not of_state then
+    of_state = {}
+    deltas[state] = of_state
+  end
+  of_state[queue] = (of_state[queue] or 0) + by
+end
+
+-- A job changes visibly: its next version and flags. Whoever waits for that is told once.
+local function touch(id, flags, version)
+  if band(flags, WATCHED) ~= 0 then
+    told[#told + 1] = id
+    flags = flags - WATCHED
+  end
+  return flags, version + 1
+end
+
+-- Call a command with a list of any length: as many arguments at once as Lua can pass on.
+local function call_with(command, key, list)
+  local total = #list
+  if total <= 4000 then return call(command, key, unpack(list)) end
+  for from = 1, total, 4000 do
+    call(command, key, unpack(list, from, math.min(from + 3999, total)))
+  end
+end
+
+-- Make the writes that were gathered.
+local function write_all()
+  if fields_count > 0 then
+    call_with('HSET', JOB, fields)
+    fields, fields_count = {}, 0
+  end
+  for key, list in pairs(removals) do call_with('ZREM', key, list) end
+  for key, list in pairs(additions) do call_with('ZADD', key, list) end
+  for state, queues in pairs(deltas) do
+    for queue, by in pairs(queues) do
+      local field = char(state) .. queue
+      if by ~= 0 and call('HINCRBY', STAT, field, by) <= 0 then call('HDEL', STAT, field) end
+    end
+  end
+  for _, id in ipairs(told) do call('PUBLISH', named('changed'), id) end
+  additions, removals, deltas, told = {}, {}, {}, {}
+end

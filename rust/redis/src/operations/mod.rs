@@ -1,0 +1,6 @@
+//! The operations of the store, each as a conversation, and the scripts that they run.
+
+use crate::script::Script;
+
+/// Every script of every operation.
+pub(crate) const SCRIPTS: &[&Script] = &[];
