@@ -1,4 +1,7 @@
-"""Write the README's table of figures from `benches/results`: `python -m benches.report`, or `--check` it."""
+"""Write the tables of figures in the README and in docs from `benches/results`: `python -m benches.report`.
+
+`--check` changes nothing and says whether they are those that the results make.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from benches.peers import table as peers_table
 from benches.results import Figure, load
 
-README: Final = Path(__file__).resolve().parent.parent / "README.md"
-PLACE: Final = re.compile(r"(?P<begin><!-- figures: begin [^\n]*-->\n).*?(?P<end><!-- figures: end -->)", re.DOTALL)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 def number(value: float) -> str:
@@ -64,19 +70,45 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def peers() -> str:
+    """Return the lines that stand between the marks of the table of peers."""
+    found = [record for record, _ in load().values() if "peers" in record]
+    rows = [line for record in found for line in ["", *peers_table.lines(record["peers"]), ""]]
+    return "\n".join(rows) + "\n" if rows else ""
+
+
+PLACES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
+    "README.md": ("figures", table),
+    "docs/explanation/performance.md": ("peers", peers),
+}
+"""For each document the name of its marks, and what stands between them."""
+
+
+def made(text: str, marks: str, lines: str) -> str:
+    """Return a document with these lines between its marks."""
+    place = re.compile(rf"(<!-- {marks}: begin [^\n]*-->\n).*?(<!-- {marks}: end -->)", re.DOTALL)
+    return place.sub(lambda match: match[1] + lines + match[2], text)
+
+
 def main() -> int:
-    """Write the table, or with `--check` say whether it is the one that the results make."""
+    """Write the tables, or with `--check` say which are not those that the results make."""
     parser = argparse.ArgumentParser(prog="python -m benches.report", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail where the table is out of date")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail where a table is out of date")
     options = parser.parse_args()
-    present = README.read_text(encoding="utf-8")
-    made = PLACE.sub(lambda match: match["begin"] + table() + match["end"], present)
-    if options.check:
-        if made != present:
-            print("README.md: the figures are not those of benches/results; run python -m benches.report")
-        return int(made != present)
-    README.write_text(made, encoding="utf-8")
-    return 0
+    stale: list[str] = []
+    for name, (marks, lines) in PLACES.items():
+        document = ROOT / name
+        present = document.read_text(encoding="utf-8")
+        wanted = made(present, marks, lines())
+        if wanted == present:
+            continue
+        if options.check:
+            stale.append(name)
+        else:
+            document.write_text(wanted, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: the figures are not those of benches/results; run python -m benches.report")
+    return len(stale)
 
 
 if __name__ == "__main__":

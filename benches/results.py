@@ -75,15 +75,23 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(name: str, figures: list[Figure]) -> Path:
-    """Write a benchmark's figures and return the file."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def save(name: str, figures: list[Figure], *, folder: Path = RESULTS, peers: dict[str, Any] | None = None) -> Path:
+    """Write a benchmark's figures and return the file.
+
+    Args:
+        name: The benchmark, and the file.
+        figures: What was measured of this library.
+        folder: Where to.
+        peers: All that was measured of all peers, where several stand side by side.
+    """
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     record = {
         "name": name,
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "figures": [asdict(figure) for figure in figures],
+        **({} if peers is None else {"peers": peers}),
     }
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path

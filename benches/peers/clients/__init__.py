@@ -1,0 +1,1 @@
+"""The half of each comparison that runs with the peer's own packages, in its own environment."""

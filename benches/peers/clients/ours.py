@@ -1,0 +1,64 @@
+"""asyncendpoints: the client, and the application that `asyncendpoints worker` runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import uvloop
+
+from asyncendpoints import AsyncEndpoints, JobContext
+from benches.peers.clients import client, handlers
+
+jobs = AsyncEndpoints(handlers.URL, worker=False)
+
+
+@jobs.handler("noop")
+async def noop(job: JobContext[dict[str, Any]]) -> int:
+    """See `handlers.noop`."""
+    return handlers.noop(job.payload)
+
+
+@jobs.handler("pickup")
+async def pickup(job: JobContext[dict[str, Any]]) -> int:
+    """See `handlers.pickup`."""
+    return handlers.pickup(job.payload)
+
+
+@jobs.handler("burn")
+async def burn(job: JobContext[dict[str, Any]]) -> int:
+    """See `handlers.burn`."""
+    return handlers.burn(job.payload)
+
+
+class Client(client.Client):
+    """A thousand jobs are submitted at once: the transport puts them into few calls."""
+
+    async def open(self) -> None:
+        """Connect."""
+        await jobs.start()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await jobs.stop()
+
+    async def enqueue(self, handler: str, payload: dict[str, Any]) -> str:
+        """Enqueue one job."""
+        return (await jobs.submit(handler, payload)).job.job_id
+
+    async def enqueue_many(self, handler: str, payloads: list[dict[str, Any]]) -> list[str]:
+        """Submit them all at once."""
+        return await asyncio.gather(*[self.enqueue(handler, payload) for payload in payloads])
+
+    async def result(self, job_id: str) -> Any:
+        """Read a result."""
+        job = await jobs.get(job_id)
+        return json.loads(job.result or b"null") if job.state == "completed" else None
+
+
+if __name__ == "__main__":
+    client.main(Client)
+else:
+    # The worker's command imports this module before it makes its loop.
+    uvloop.install()
