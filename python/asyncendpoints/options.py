@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from asyncendpoints.policy import Retention, Retry
 
@@ -42,7 +42,7 @@ class SettingOptions(TypedDict, total=False):
     idempotency_headers: tuple[str, ...]
     idempotency_query: str | None
     worker: bool
-    queues: tuple[str, ...] | None
+    queues: tuple[str, ...] | Mapping[str, int] | None
     expose_errors: bool
     expose_tracebacks: bool
     max_result_bytes: int

@@ -6,8 +6,10 @@ All durations are seconds.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.policy import NAME, milliseconds
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     OwnerOf: TypeAlias = Callable[[Request], "str | Awaitable[str | None] | None"]
 
 MEBIBYTE: Final = 1_048_576
+MAX_WEIGHT: Final = 1_000
+"""The largest weight of a queue."""
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH: Final = re.compile(r"/|(?:/[A-Za-z0-9._~-]+)+/?")
 _JOB_ID: Final = "{job_id}"
@@ -70,7 +74,8 @@ class Settings:
         idempotency_headers: The request headers that may carry the key.
         idempotency_query: The query parameter that may carry the key; None is none.
         worker: Whether the application's own process runs jobs.
-        queues: The queues that the worker claims from; None is every queue that a registered handler uses.
+        queues: The queues that the worker claims from, or each one's weight; None is every queue that a registered
+            handler uses.
         expose_errors: Whether clients see the text of a handler's exception.
         expose_tracebacks: Whether clients see tracebacks.
         max_result_bytes: The limit of an encoded result.
@@ -94,7 +99,7 @@ class Settings:
     idempotency_headers: tuple[str, ...] = ("Idempotency-Key",)
     idempotency_query: str | None = None
     worker: bool = True
-    queues: tuple[str, ...] | None = None
+    queues: tuple[str, ...] | Mapping[str, int] | None = None
     expose_errors: bool = True
     expose_tracebacks: bool = False
     max_result_bytes: int = 8 * MEBIBYTE
@@ -108,6 +113,11 @@ class Settings:
             value: object = getattr(self, name)
             if not isinstance(value, bool):
                 raise _fail(name, value, "True or False")
+
+    @property
+    def weights(self) -> Mapping[str, int] | None:
+        """Each queue's weight, where queues have weights."""
+        return self.queues if isinstance(self.queues, Mapping) else None
 
     @property
     def lease_ms(self) -> int:
@@ -137,10 +147,19 @@ class Settings:
     def _check_queues(self, queues: Any) -> None:
         if isinstance(queues, str) or not queues:
             raise _fail("queues", queues, "a tuple of at least one queue, or None for every handler's queue")
-        object.__setattr__(self, "queues", tuple(queues))
-        for queue in queues:
+        names = tuple(queues)
+        for queue in names:
             if not isinstance(queue, str) or not NAME.fullmatch(queue):
                 raise _fail("queues", queue, f"names that match {NAME.pattern}")
+        if len(set(names)) < len(names):
+            raise _fail("queues", names, "different queues")
+        if isinstance(queues, Mapping):
+            weights = cast("Mapping[str, int]", queues)
+            for queue, weight in weights.items():
+                _whole(f"the weight of queue {queue!r} in queues", weight, 1, MAX_WEIGHT)
+            object.__setattr__(self, "queues", MappingProxyType(dict(weights)))
+        else:
+            object.__setattr__(self, "queues", names)
 
     def _check_numbers(self) -> None:
         _whole("concurrency", self.concurrency, 1, 100_000)

@@ -7,13 +7,13 @@ import logging
 import random
 from contextlib import suppress
 from contextvars import Context
-from itertools import count
 from math import ceil, inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from asyncendpoints.cancels import CancelWatch
+from asyncendpoints.claiming import Claiming
 from asyncendpoints.deadlines import ROUNDING, Deadlines
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.execution import Run, Services, Stop, execute
@@ -65,8 +65,14 @@ class Worker:
         self._services = Services(store, clock, settings, self._threads)
         self._settler = Settler(store, clock, self._settled)
         self._deadlines = Deadlines(clock, self._runs, self._due)
-        self._claim_ids = count(1)
-        self._lost_claims: list[str] = []
+        self._claiming = Claiming(
+            store,
+            clock,
+            worker=self.name,
+            lease_ms=settings.lease_ms,
+            weights=settings.weights,
+            accept=self._accept,
+        )
         self._bell = asyncio.Event()
         self._more = False
         self._stopping = asyncio.Event()
@@ -128,7 +134,7 @@ class Worker:
     # Claiming.
 
     def _listen(self) -> None:
-        queues = self._settings.queues or self._registry.queues
+        queues = tuple(self._settings.queues or self._registry.queues)
         if queues == self._queues:
             return
         if self._unsubscribe is not None:
@@ -147,7 +153,7 @@ class Worker:
         backoff = Backoff()
         while not self._stopping.is_set():
             self._bell.clear()
-            free = self._settings.concurrency - len(self._runs) - self._settler.waiting
+            free = self._free
             if free <= 0:
                 self._more = True
             elif self._queues:
@@ -166,43 +172,30 @@ class Worker:
                     self._bell.set()
             await self._bell.wait()
 
-    async def _claim(self, free: int) -> None:
-        await self._give_back()
-        claim_id = f"{self.name}-{next(self._claim_ids)}"
-        try:
-            answer = await self._store.claim(
-                worker=self.name,
-                claim_id=claim_id,
-                queues=self._queues,
-                limit=free,
-                lease_ms=self._settings.lease_ms,
-                now=self._clock.store_now(),
-            )
-        except BaseException:
-            self._lost_claims.append(claim_id)
-            raise
-        claims = answer.claims
-        if self._stopping.is_set():
-            self._lost_claims.append(claim_id)
-            await self._give_back()
-            return
-        self._more = len(claims) >= free
-        if claims:
-            self._begin_all(claims)
-        self._wake_later(answer.next_due_ms)
+    @property
+    def _free(self) -> int:
+        return self._settings.concurrency - len(self._runs) - self._settler.waiting
 
-    async def _give_back(self) -> None:
-        while self._lost_claims:
-            # What an unanswered claim began would else wait for its leases to expire (SUB-3).
-            await self._store.release_claim(self._lost_claims[-1], now=self._clock.store_now())
-            self._lost_claims.pop()
+    async def _claim(self, free: int) -> None:
+        self._more = await self._claiming.take(self._queues, free)
+        if self._more and self._free > 0:
+            # A run has ended while the store was asked.
+            self._bell.set()
+        self._wake_later(self._claiming.next_due_ms)
+
+    def _accept(self, claims: Sequence[Claim]) -> bool:
+        if self._stopping.is_set():
+            return False
+        self._begin_all(claims)
+        return True
 
     async def _give_back_at_the_end(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._give_back()
+                await self._claiming.give_back()
         except (StoreUnavailable, TimeoutError) as error:
-            _log.warning("%d claims could not be given back and may be rescued: %s", len(self._lost_claims), error)
+            lost = len(self._claiming.lost)
+            _log.warning("%d claims could not be given back and may be rescued: %s", lost, error)
         except Exception:  # a store's defect must not keep the worker from ending
             _log.exception("claims could not be given back and may be rescued")
 
@@ -221,15 +214,17 @@ class Worker:
     def _begin_all(self, claims: Sequence[Claim]) -> None:
         now = self._clock.monotonic()
         shortest = inf
-        runs, keeper, create_task, find = self._runs, self._keeper, self._loop.create_task, self._registry.find
+        runs, create_task, find = self._runs, self._loop.create_task, self._registry.find
+        held: list[tuple[str, int, int]] = []
         for claim in claims:
             timeout_ms = claim.timeout_ms
             shortest = min(shortest, timeout_ms)
             job_id, fence = key = (claim.job_id, claim.fence)
             runs[key] = run = Run(claim, key, find(claim.handler), now + timeout_ms / 1000, self._services)
-            keeper.hold(job_id, fence, timeout_ms)
+            held.append((job_id, fence, timeout_ms))
             # An empty context: a worker that was started within a request must not hand its variables on.
             run.task = create_task(self._drive(run), name=job_id, context=Context())
+        self._keeper.hold(held)
         self._deadlines.watch(now + shortest / 1000)
         if self._cancels is not None:
             self._cancels.watch()
@@ -253,9 +248,8 @@ class Worker:
 
     def _settled(self, ends: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
         every = logs_every_end()
-        drop = self._keeper.drop
+        self._keeper.drop([run.key for run, _ in ends])
         for (run, outcome), state in zip(ends, states, strict=True):
-            drop(*run.key)
             if state == "stale":
                 self.stale_settlements += 1
             if every or state in {"failed", "stale"}:
@@ -284,7 +278,7 @@ class Worker:
         elif run.deadline > now + ROUNDING:
             # A plain function whose time began with its thread.
             run.next_check = run.deadline
-            self._keeper.hold(*run.key, ceil((run.deadline - now) * 1000))
+            self._keeper.hold([(*run.key, ceil((run.deadline - now) * 1000))])
         elif run.is_late or run.in_thread:
             # Told once is enough: another cancel would only interrupt its cleaning up.
             run.stop = Stop.TIMEOUT
@@ -300,7 +294,7 @@ class Worker:
         end = run.deadline + max(self._settings.lease_for - timeout, 0.0)
         if now + ROUNDING < end:
             run.next_check = min(end, now + timeout)
-            self._keeper.hold(*run.key, run.claim.timeout_ms)
+            self._keeper.hold([(*run.key, run.claim.timeout_ms)])
             return
         run.next_check = now + PATIENCE
         if run.withdraw():
