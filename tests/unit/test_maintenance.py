@@ -15,7 +15,7 @@ from asyncendpoints.maintenance import BATCH
 from asyncendpoints.problem_types import PROBLEM_BASE
 from asyncendpoints.stores.memory import MemoryStore
 from asyncendpoints.testing import FaultyStore, Testing
-from tests.support.running import ended, outcomes, problem, running
+from tests.support.running import ended, outcomes, problem, running, until
 
 if TYPE_CHECKING:
     from asyncendpoints.stores.base import Store
@@ -107,12 +107,14 @@ async def test_a_running_handler_keeps_its_job() -> None:
 
 async def test_a_handler_that_blocks_the_event_loop_keeps_its_job() -> None:
     """LSE-3a: The loop stands still for several leases, and nobody takes the run away."""
-    async with running(lease_for=0.1, max_stall=60.0) as jobs:
+    store = FaultyStore(MemoryStore())
+    async with running(store, lease_for=0.1, max_stall=60.0) as jobs:
 
         @jobs.handler
         async def block(job: JobContext[None]) -> int:
             time.sleep(0.5)  # noqa: ASYNC251 (that is the point)
-            await asyncio.sleep(0.2)
+            sweeps = store.calls["prune"]
+            await until(lambda: store.calls["prune"] > sweeps)
             return job.attempt
 
         job = await ended(jobs, block)
