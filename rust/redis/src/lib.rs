@@ -11,3 +11,5 @@ pub mod record;
 mod reply;
 pub mod request;
 pub mod script;
+#[cfg(unix)]
+pub mod transport;

@@ -1,0 +1,337 @@
+//! The loop of the I/O thread: takes what waits, sends it, and brings the answers back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use redis::{Client, Pipeline, RedisResult, Value};
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+
+use super::backoff::Backoff;
+use super::failed::CallFailed;
+use super::joining::join;
+use super::lane::Lane;
+use super::link::{Broken, Link, told};
+use super::mailbox::Sorting;
+use super::shared::{self, Shared};
+use super::talk::{Landed, Talk};
+
+/// How often deadlines are looked at while somebody waits.
+const TICK: Duration = Duration::from_millis(50);
+/// How many calls go out at once at most; the rest follows in another pipeline.
+const MOST_CALLS: usize = 500;
+
+type Replies = (u64, RedisResult<Vec<Value>>);
+type Flying = Pin<Box<dyn Future<Output = Replies> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Link, Broken>> + Send>>;
+
+/// What the engine waits for.
+enum Event {
+    Landed(Replies),
+    Opened(Result<Link, Broken>),
+    Rung,
+    Rested,
+    Tick,
+}
+
+/// Calls that were sent together.
+struct Flight {
+    talks: Vec<Talk>,
+    sent_at: Instant,
+}
+
+/// Serves one lane.
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    lane: Arc<Lane>,
+    client: Client,
+    closing: watch::Receiver<bool>,
+    link: Option<Link>,
+    opening: Option<Opening>,
+    backoff: Backoff,
+    /// Why there is no connection, as the last attempt had it.
+    trouble: Arc<str>,
+    /// To be sent, in order.
+    waiting: VecDeque<Talk>,
+    /// Not before this, after the server has asked for patience.
+    pause: Option<Instant>,
+    flights: BTreeMap<u64, Flight>,
+    flying: FuturesUnordered<Flying>,
+    flown: u64,
+    landed_at: Instant,
+    ticks: Interval,
+    sorting: Sorting,
+}
+
+impl Engine {
+    pub(crate) fn new(shared: &Arc<Shared>, lane: &Arc<Lane>, client: Client) -> Self {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            shared: Arc::clone(shared),
+            lane: Arc::clone(lane),
+            client,
+            closing: shared.closing(),
+            link: None,
+            opening: None,
+            backoff: Backoff::default(),
+            trouble: "no attempt has been made".into(),
+            waiting: VecDeque::new(),
+            pause: None,
+            flights: BTreeMap::new(),
+            flying: FuturesUnordered::new(),
+            flown: 0,
+            landed_at: Instant::now(),
+            ticks,
+            sorting: Sorting::default(),
+        }
+    }
+
+    /// Serve until the transport is closed.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.take();
+            self.launch();
+            self.sorting.deliver();
+            let busy = !self.waiting.is_empty() || !self.flights.is_empty();
+            let event = tokio::select! {
+                biased;
+                () = shared::closed(&mut self.closing) => break,
+                Some(replies) = self.flying.next(), if !self.flying.is_empty() => Event::Landed(replies),
+                opened = opened(&mut self.opening) => Event::Opened(opened),
+                () = self.lane.ready() => Event::Rung,
+                () = until(self.pause) => Event::Rested,
+                _ = self.ticks.tick(), if busy => Event::Tick,
+            };
+            match event {
+                Event::Landed((number, replies)) => self.land(number, replies),
+                Event::Opened(opened) => self.opened(opened),
+                Event::Rung => {}
+                Event::Rested => self.pause = None,
+                Event::Tick => self.look_at_the_clock(),
+            }
+        }
+        self.end();
+    }
+
+    fn take(&mut self) {
+        let items = self.lane.take();
+        if items.is_empty() {
+            return;
+        }
+        let deadline = Instant::now() + self.shared.config.timeout;
+        for joined in join(items) {
+            let talk = Talk::new(&self.shared.space, joined, deadline);
+            self.go_on(talk.begin());
+        }
+    }
+
+    /// Do what a step says.
+    fn go_on(&mut self, landed: Landed) {
+        match landed {
+            Landed::Again(talk) => self.waiting.push_back(talk),
+            Landed::Over(talk, outcome) => talk.answer(outcome, &mut self.sorting),
+            Landed::Later(talk, reason) => {
+                self.trouble = reason;
+                self.pause = Some(Instant::now() + self.backoff.pause());
+                self.waiting.push_back(talk);
+            }
+            Landed::Elsewhere(talk, reason) => {
+                self.waiting.push_back(talk);
+                self.fall(reason);
+            }
+        }
+    }
+
+    /// Send what waits, in as few pipelines as possible.
+    fn launch(&mut self) {
+        if self.pause.is_some() {
+            return;
+        }
+        while !self.waiting.is_empty() {
+            let Some(link) = self.link.clone() else {
+                self.open();
+                return;
+            };
+            self.launch_some(link);
+        }
+    }
+
+    fn launch_some(&mut self, mut link: Link) {
+        let mut pipeline = Pipeline::new();
+        let mut talks = Vec::with_capacity(self.waiting.len());
+        while pipeline.len() < MOST_CALLS
+            && let Some(mut talk) = self.waiting.pop_front()
+        {
+            for (call, whole) in talk.open_calls() {
+                pipeline.add_command(link.command(call, whole));
+            }
+            talk.sent();
+            talks.push(talk);
+        }
+        if let Some(wait) = self.lane.confirmation(self.shared.config.timeout) {
+            pipeline.add_command(wait);
+        }
+        self.flown += 1;
+        let number = self.flown;
+        let sent_at = Instant::now();
+        if self.flights.is_empty() {
+            self.landed_at = sent_at;
+        }
+        self.flights.insert(number, Flight { talks, sent_at });
+        self.flying.push(Box::pin(
+            async move { (number, link.send(&pipeline).await) },
+        ));
+    }
+
+    fn land(&mut self, number: u64, replies: RedisResult<Vec<Value>>) {
+        let replies = match replies {
+            Ok(replies) => replies,
+            Err(error) => return self.fall(told(&error)),
+        };
+        // A flight that is not known any more belonged to a connection that has been given up.
+        let Some(flight) = self.flights.remove(&number) else {
+            return;
+        };
+        self.landed_at = Instant::now();
+        self.backoff.reset();
+        let mut replies = replies;
+        let lacking = self.lane.lacking(&mut replies);
+        let mut replies = replies.into_iter();
+        for talk in flight.talks {
+            let landed = talk.land(&mut replies);
+            let landed = match (landed, &lacking) {
+                (Landed::Over(talk, Ok(_)), Some(failed)) => {
+                    Landed::Over(talk, Err(failed.clone()))
+                }
+                (landed, _) => landed,
+            };
+            self.go_on(landed);
+        }
+    }
+
+    fn open(&mut self) {
+        if self.opening.is_some() {
+            return;
+        }
+        let client = self.client.clone();
+        let space = Arc::clone(&self.shared.space);
+        let patience = self.shared.config.timeout;
+        let begin = self.backoff.next_attempt();
+        self.opening = Some(Box::pin(async move {
+            sleep_until(begin).await;
+            Link::open(&client, &space, patience).await
+        }));
+    }
+
+    fn opened(&mut self, opened: Result<Link, Broken>) {
+        self.opening = None;
+        match opened {
+            Ok(link) => {
+                self.link = Some(link);
+                self.backoff.reset();
+            }
+            Err(Broken::Away(reason)) => {
+                self.backoff.failed();
+                self.trouble = reason;
+            }
+            Err(Broken::Unfit(failed)) => {
+                self.backoff.failed();
+                for talk in std::mem::take(&mut self.waiting) {
+                    talk.answer(Err(failed.clone()), &mut self.sorting);
+                }
+            }
+        }
+    }
+
+    /// The connection is gone, or gone silent: what may be repeated waits for the next one.
+    fn fall(&mut self, reason: Arc<str>) {
+        self.link = None;
+        self.flying = FuturesUnordered::new();
+        let flights = std::mem::take(&mut self.flights);
+        let later = std::mem::take(&mut self.waiting);
+        for talk in flights.into_values().flat_map(|flight| flight.talks) {
+            if !talk.is_awaited() {
+                continue;
+            }
+            if talk.may_repeat() {
+                let landed = talk.restart(&self.shared.space);
+                self.go_on(landed);
+            } else {
+                talk.answer(
+                    Err(CallFailed::Lost(Arc::clone(&reason))),
+                    &mut self.sorting,
+                );
+            }
+        }
+        self.waiting.extend(later);
+        self.trouble = reason;
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let now = Instant::now();
+        let silent_since = self
+            .flights
+            .values()
+            .next()
+            .map(|oldest| oldest.sent_at.max(self.landed_at));
+        if silent_since
+            .is_some_and(|since| now - since > self.lane.patience(self.shared.config.timeout))
+        {
+            self.fall("the server went silent".into());
+        }
+        let unreachable = CallFailed::Unreachable {
+            address: self.shared.config.address.to_string(),
+            reason: Arc::clone(&self.trouble),
+        };
+        let late = |talk: &Talk| talk.deadline <= now;
+        if self.waiting.iter().any(late) {
+            for talk in std::mem::take(&mut self.waiting) {
+                if late(&talk) {
+                    talk.answer(Err(unreachable.clone()), &mut self.sorting);
+                } else {
+                    self.waiting.push_back(talk);
+                }
+            }
+        }
+        let flying = self
+            .flights
+            .values_mut()
+            .flat_map(|flight| &mut flight.talks);
+        for talk in flying.filter(|talk| late(talk)) {
+            talk.give_up(Err(CallFailed::TimedOut), &mut self.sorting);
+        }
+    }
+
+    /// Tell everybody that it is over.
+    fn end(mut self) {
+        let flying = self.flights.into_values().flat_map(|flight| flight.talks);
+        for talk in self.waiting.into_iter().chain(flying) {
+            talk.answer(Err(CallFailed::Closed), &mut self.sorting);
+        }
+        for item in self.lane.close() {
+            item.reply
+                .answer(Err(CallFailed::Closed), &mut self.sorting);
+        }
+        self.sorting.deliver();
+    }
+}
+
+async fn opened(opening: &mut Option<Opening>) -> Result<Link, Broken> {
+    match opening {
+        Some(opening) => opening.await,
+        None => pending().await,
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,130 @@
+//! What the threads of a transport share.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::watch;
+
+use super::config::Config;
+use super::failed::CallFailed;
+use super::joining::Item;
+use super::keeper::Keepers;
+use super::lane::Lane;
+use super::listening::Listening;
+use super::mailbox::{Mailbox, Outcome};
+use super::reply::Reply;
+use crate::keys::KeySpace;
+use crate::request::{Notice, Operation, Request};
+
+/// The one shard that there is.
+const SHARD: u8 = 0;
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) space: Arc<KeySpace>,
+    pub(crate) keepers: Keepers,
+    pub(crate) listening: Listening,
+    /// The way of everything, except for submissions that replicas must confirm.
+    pub(crate) lane: Arc<Lane>,
+    /// The way of those.
+    pub(crate) confirmed: Option<Arc<Lane>>,
+    numbers: AtomicU64,
+    mailboxes: Mutex<Vec<Weak<Mailbox>>>,
+    closing: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            space: Arc::new(KeySpace::new(&config.namespace, SHARD)),
+            keepers: Keepers::default(),
+            listening: Listening::default(),
+            lane: Arc::default(),
+            confirmed: (config.wait_replicas > 0)
+                .then(|| Arc::new(Lane::new(config.wait_replicas))),
+            numbers: AtomicU64::new(1),
+            mailboxes: Mutex::default(),
+            closing: watch::Sender::new(false),
+            config,
+        }
+    }
+
+    /// Make a mailbox that hears every notice while somebody has it.
+    pub(crate) fn mailbox(&self) -> io::Result<Arc<Mailbox>> {
+        let mailbox = Arc::new(Mailbox::new()?);
+        let mut mailboxes = self.known();
+        mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
+        mailboxes.push(Arc::downgrade(&mailbox));
+        Ok(mailbox)
+    }
+
+    pub(crate) fn announce(&self, notices: impl IntoIterator<Item = Notice>) {
+        let notices: Vec<Notice> = notices.into_iter().collect();
+        if notices.is_empty() {
+            return;
+        }
+        let mailboxes: Vec<_> = self.known().iter().filter_map(Weak::upgrade).collect();
+        for mailbox in mailboxes {
+            mailbox.put(|letters| letters.notices.extend_from_slice(&notices));
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Weak<Mailbox>>> {
+        self.mailboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Put a request where it goes out; the bell is not rung.
+    pub(crate) fn push(&self, reply: Reply, request: Request) {
+        let lane = match (&self.confirmed, &request.operation) {
+            (Some(confirmed), Operation::Enqueue { .. }) => confirmed,
+            _ => &self.lane,
+        };
+        if let Some(item) = lane.push(Item { reply, request }) {
+            item.reply.answer_now(Err(CallFailed::Closed));
+        }
+    }
+
+    pub(crate) fn ring(&self) {
+        for lane in self.lanes() {
+            lane.ring();
+        }
+    }
+
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        std::iter::once(&self.lane).chain(&self.confirmed)
+    }
+
+    /// Ask on the I/O thread, by the server's clock; `None` where the transport ends meanwhile.
+    pub(crate) async fn ask(&self, operation: Operation) -> Option<Outcome> {
+        let (reply, answer) = Reply::to_task();
+        let request = Request {
+            operation,
+            now: None,
+        };
+        self.push(reply, request);
+        self.lane.ring();
+        answer.await.ok()
+    }
+
+    /// What says `true` once the transport is to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+}
+
+/// Return once the transport is to end.
+pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Without a sender there is nothing left to serve.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
