@@ -66,6 +66,8 @@ class RedisProxy:
         self._connections: set[_Connection] = set()
         self.delay = 0.0
         """Seconds that every chunk of bytes waits, in both directions."""
+        self.swallows: Callable[[Command], bool] | None = None
+        """Which commands vanish on their way: never passed on, never answered, on a connection that lives on."""
         self.commands: list[Command] | None = None
         """Where commands are noted as they pass; None does not note them."""
         self._loop = asyncio.new_event_loop()
@@ -222,6 +224,9 @@ class _Connection:
             passed = 0
             while (parsed := parse_command(pending, passed)) is not None:
                 command, end = parsed
+                if self._proxy.swallows is not None and self._proxy.swallows(command):
+                    del pending[passed:end]
+                    continue
                 fault = self._proxy.fault_for(command)
                 if fault is not None:
                     taken = passed if fault.cut is Cut.BEFORE_REQUEST else end

@@ -79,6 +79,15 @@ def test_commands_around_a_cut_are_not_touched(server: RedisServer, proxy: Redis
         assert (direct.strlen("a"), direct.get("n"), direct.get("b")) == (200_000, b"1", None)
 
 
+def test_swallowed_commands_are_never_answered(server: RedisServer, proxy: RedisProxy) -> None:
+    """What is swallowed does not reach the server; what stands around it does."""
+    proxy.swallows = is_incr
+    with valkey.Valkey(port=proxy.port, retry=None, socket_timeout=0.2) as through, server.client() as direct:
+        with pytest.raises(valkey.exceptions.TimeoutError):
+            through.pipeline(transaction=False).set("a", "1").incr("n").set("b", "1").execute()
+        assert (direct.get("a"), direct.get("n"), direct.get("b")) == (b"1", None, b"1")
+
+
 def test_a_stall_holds_and_lets_go(proxy: RedisProxy) -> None:
     """A stalled proxy answers nobody, and afterwards everybody."""
     with client_of(proxy) as through:
