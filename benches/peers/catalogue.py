@@ -28,7 +28,7 @@ class Peer:
         worker: Returns the command of one worker process with a hundred jobs at once.
         unsettled: Asks Redis how many jobs are not yet settled; cheap, for it is asked often.
         jobs: How many jobs one drain takes, so that it lasts a second or more.
-        batches: Whether it has a call that enqueues many jobs.
+        batches: Whether it has a call that enqueues many jobs, or makes few calls of many by itself.
     """
 
     name: str
@@ -80,6 +80,7 @@ OURS: Final = Peer(
     ],
     unsettled=_ours_unsettled,
     jobs=100_000,
+    batches=True,
 )
 
 PEERS: Final = (

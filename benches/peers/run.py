@@ -1,8 +1,8 @@
 """Measure the peers on Redis beside this library, in one run: `python -m benches.peers.run`.
 
 Every peer gets an environment of its own from pinned versions, a private Redis without persistence for each
-measurement, and its turn in each repeat. `--quick` is a smoke run whose figures say nothing; its results go to the
-cache and not to the committed ones.
+measurement, and its turn in each repeat. `--quick` is a smoke run whose figures say nothing; the results of anything
+less than a whole run go to the cache and not to the committed ones.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ def _in_turns(
 
 def _over_http(peers: list[Peer], sizes: Sizes, repeats: int, taken: dict[str, dict[str, list[float]]]) -> None:
     names = {peer.name for peer in peers}
-    servers = [server for server in SERVERS if ("saq" if server == "saq_starlette" else "ours") in names]
+    servers = [server for server, (peer, _) in SERVERS.items() if peer in names]
     if servers:
         # What is compared here is of one kind, so the other servers' rates stand beside ours.
         taken.setdefault("ours", {}).update(submit(servers, sizes.http, repeats))
 
 
-def measured(parts: list[str], peers: list[Peer], sizes: Sizes, *, quick: bool) -> dict[str, dict[str, list[float]]]:
+def measured(parts: list[str], peers: list[Peer], sizes: Sizes, often: int | None) -> dict[str, dict[str, list[float]]]:
     """Measure the parts one after the other, each with all peers in turns."""
     taken: dict[str, dict[str, list[float]]] = {}
     for part in parts:
-        repeats = 1 if quick else REPEATS[part]
+        repeats = often or REPEATS[part]
         print(f"{part} …", flush=True)
         if part == "http":
             _over_http(peers, sizes, repeats, taken)
@@ -87,12 +87,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a smoke run: small, once, not kept with the results")
     parser.add_argument("--only", metavar="NAMES", help=f"of {','.join(peer.name for peer in PEERS)}")
     parser.add_argument("--parts", metavar="NAMES", help=f"of {','.join(REPEATS)}")
+    parser.add_argument("--repeats", type=int, metavar="N", help="how often each part is taken; by default as it needs")
     options = parser.parse_args()
     names = _chosen(options.only, [peer.name for peer in PEERS], "peer", parser)
     parts = _chosen(options.parts, [*REPEATS], "part", parser)
     peers = [peer for peer in PEERS if peer.name in names]
     sizes = QUICK if options.quick else Sizes()
-    taken = measured(parts, peers, sizes, quick=options.quick)
+    often = 1 if options.quick else options.repeats
+    taken = measured(parts, peers, sizes, often)
     titles = {peer.name: peer.title for peer in peers}
     record: dict[str, Any] = {
         "titles": titles,
@@ -101,7 +103,7 @@ def main() -> int:
         "node": _version("node") if "bullmq" in names else None,
         "taken": taken,
     }
-    whole = not options.quick and len(peers) == len(PEERS) and len(parts) == len(REPEATS)
+    whole = often is None and len(peers) == len(PEERS) and len(parts) == len(REPEATS)
     found = figures(taken, titles)
     path = save(NAME, found, folder=RESULTS if whole else CACHE, peers=record)
     print("\n".join(lines(record)))

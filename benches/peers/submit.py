@@ -6,12 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from benches.peers.bench import IncompleteError
+from benches.peers.catalogue import PEERS
 from benches.peers.environments import ROOT, python_of
 from benches.python import load
 from tests.support.redis_server import RedisServer
@@ -20,18 +22,15 @@ from tests.support.server import Server
 CONNECTIONS: Final = 64
 SCRIPT: Final = Path(__file__).with_name("submit.lua")
 SERVERS: Final = {
-    "starlette": ("", "benches.peers.clients.ours_http:star"),
+    "starlette": ("ours", "benches.peers.clients.ours_http:star"),
     "saq_starlette": ("saq", "benches.peers.clients.saq_http:app"),
-    "fastapi": ("", "benches.peers.clients.ours_http:fast"),
-    "bare_fastapi": ("", "benches.peers.clients.ours_http:bare"),
+    "fastapi": ("ours", "benches.peers.clients.ours_http:fast"),
+    "bare_fastapi": ("ours", "benches.peers.clients.ours_http:bare"),
 }
-"""For each server the environment that it runs in, ours where there is no name, and its application."""
-_STORED: Final = {
-    "starlette": ("zcard", "{default.0}:ready:default"),
-    "saq_starlette": ("zcard", "saq:bench:incomplete"),
-    "fastapi": ("zcard", "{default.0}:ready:default"),
-}
-"""For each server that enqueues, the command that tells how many jobs its Redis holds."""
+"""For each server the peer whose environment it runs in, and its application."""
+BARE: Final = "bare_fastapi"
+"""The server that stores nothing."""
+_PEERS: Final = {peer.name: peer for peer in PEERS}
 
 
 class Served:
@@ -42,8 +41,8 @@ class Served:
         self._stack = ExitStack()
 
     def __enter__(self) -> Served:
-        environment, application = SERVERS[self.name]
-        python = python_of(environment) if environment else sys.executable
+        peer, application = SERVERS[self.name]
+        python = sys.executable if peer == "ours" else python_of(peer)
         with ExitStack() as stack:
             server = stack.enter_context(RedisServer())
             self._redis = stack.enter_context(server.client())
@@ -58,8 +57,7 @@ class Served:
         self._stack.close()
 
     def _stored(self) -> int:
-        command = _STORED.get(self.name)
-        return int(self._redis.execute_command(*command)) if command else 0
+        return 0 if self.name == BARE else _PEERS[SERVERS[self.name][0]].unsettled(self._redis)
 
     def rate(self, seconds: float) -> float:
         """Return how many submissions a second it accepts.
@@ -70,16 +68,16 @@ class Served:
         before = self._stored()
         answer = _load(self._port, seconds)
         stored = self._stored() - before
-        # What was on its way at the end is stored and not counted as answered.
-        whole = answer["answers"] <= stored <= answer["answers"] + CONNECTIONS
-        if answer["errors"] or (self.name in _STORED and not whole):
+        # What was on its way at the end, of this load or the one before, is stored and not counted as answered.
+        whole = self.name == BARE or answer["answers"] <= stored <= answer["answers"] + 2 * CONNECTIONS
+        if answer["errors"] or not whole:
             raise IncompleteError(f"{self.name}: {answer} came with {stored} jobs in Redis")
         return float(answer["rate"])
 
 
 def _load(port: int, seconds: float) -> dict[str, Any]:
     if shutil.which("wrk") is None:
-        return load.run(port, "/reports", seconds, f"{seconds}")
+        return load.run(port, "/reports", seconds, f"{time.monotonic_ns()}")
     command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{max(1, round(seconds))}s"]
     address = f"http://127.0.0.1:{port}/reports"
     done = subprocess.run([*command, "--script", SCRIPT, address], check=True, stdout=subprocess.PIPE, text=True)
