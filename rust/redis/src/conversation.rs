@@ -6,6 +6,7 @@ use redis::Value;
 
 use crate::call::Call;
 use crate::keys::KeySpace;
+use crate::operations::enqueue::Enqueue;
 use crate::request::{Answer, Operation, Request};
 
 /// What a conversation wants next.
@@ -70,8 +71,12 @@ pub trait Conversation: Send {
 
 /// The conversation of a request.
 pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation> {
-    let _ = space;
+    let space = Arc::clone(space);
+    let now = request.now;
     match request.operation {
+        Operation::Enqueue { jobs, max_queued } => {
+            Box::new(Enqueue::new(space, jobs, max_queued, now))
+        }
         other => Box::new(Unknown(format!("{other:?}"))),
     }
 }

@@ -11,5 +11,7 @@ pub mod record;
 mod reply;
 pub mod request;
 pub mod script;
+
+pub use operations::batch;
 #[cfg(unix)]
 pub mod transport;

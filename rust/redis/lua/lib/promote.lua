@@ -35,7 +35,7 @@ local function promote(queues, limit, scheduled, queued)
   if #due == 0 then return 0 end
   table.sort(due, function(a, b)
     if a.time ~= b.time then return a.time < b.time end
-    return a.id < b.id
+    return is_before(a.id, b.id)
   end)
   local ids = {}
   for i = 1, math.min(#due, limit) do ids[i] = due[i].id end

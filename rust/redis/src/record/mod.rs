@@ -49,9 +49,9 @@ mod view;
 
 pub use decode::{decode, decode_claimed, decode_head};
 pub use encode::encode;
-pub use new::{NewRecord, new_record};
+pub use new::{NewRecord, new_record, new_view};
 pub use parts::{BodyAt, Damage, Life, Names, Record, ResultAt, Settlement};
-pub use view::View;
+pub use view::{KEY_MS, View};
 
 /// The first byte of a record of this layout.
 pub const FORMAT: u8 = 1;

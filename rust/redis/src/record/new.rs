@@ -5,7 +5,7 @@ use asyncendpoints_core::job::{Body, NewJob};
 use asyncendpoints_core::state;
 
 use super::parts::{BodyAt, Names, Record};
-use super::{INLINE, encode};
+use super::{INLINE, View, encode};
 use crate::conversation::Failure;
 use crate::keys::BodyKind;
 
@@ -78,5 +78,24 @@ impl NewRecord {
             bytes: encode(&record)?,
             out: out.into_iter().flatten().collect(),
         })
+    }
+}
+
+/// A new job at a time, as readers see it, its bodies in their places.
+#[must_use]
+pub fn new_view(job: NewJob, now: u64) -> View {
+    let mut record = new_record(&job, now);
+    for (kind, body) in [
+        (BodyKind::Request, job.request),
+        (BodyKind::Payload, job.payload),
+    ] {
+        if let Some(body) = body {
+            record.fill(kind, body);
+        }
+    }
+    View {
+        id: job.id,
+        record,
+        lease_until: None,
     }
 }

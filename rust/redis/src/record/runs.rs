@@ -15,7 +15,7 @@ use super::parts::Damage;
 use crate::conversation::Failure;
 
 /// Added to the outcome of a run that has an error.
-pub const HAS_ERROR: u8 = 0x80;
+pub(super) const HAS_ERROR: u8 = 0x80;
 
 pub(super) fn write(
     runs: &[Run],

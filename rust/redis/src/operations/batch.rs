@@ -1,0 +1,130 @@
+//! Requests that wait at the same time, as few: several that can be one script call are asked as one.
+
+use crate::request::{Answer, Operation, Request};
+
+use super::parts::{BYTES_A_CALL, JOBS_A_CALL};
+
+/// One request made of several, each of which somebody waits for.
+#[derive(Debug)]
+pub struct Merged<T> {
+    /// What to ask.
+    pub request: Request,
+    /// Who waits, and for how many of the answers.
+    waiting: Vec<(T, usize)>,
+    bytes: usize,
+}
+
+/// Merge requests, in their order: enqueues with one `max_queued` and `now`, settlements with one `now`.
+///
+/// A request keeps its place before those behind it, with which it is not merged, or comes before it.
+pub fn merge<T>(requests: impl IntoIterator<Item = (T, Request)>) -> Vec<Merged<T>> {
+    let mut merged: Vec<Merged<T>> = Vec::new();
+    for (who, request) in requests {
+        let (items, bytes) = size(&request.operation);
+        let host = merged
+            .iter_mut()
+            .rev()
+            .find(|host| host.takes(&request, items, bytes));
+        match host {
+            Some(host) => {
+                host.request.operation.append(request.operation);
+                host.waiting.push((who, items));
+                host.bytes += bytes;
+            }
+            None => merged.push(Merged {
+                request,
+                waiting: vec![(who, items)],
+                bytes,
+            }),
+        }
+    }
+    merged
+}
+
+impl<T> Merged<T> {
+    /// Everybody who waits for it.
+    pub fn waiting(self) -> impl Iterator<Item = T> {
+        self.waiting.into_iter().map(|(who, _)| who)
+    }
+
+    /// Give everybody the part of the answer that is theirs.
+    pub fn split(self, answer: Answer) -> Vec<(T, Answer)> {
+        if self.waiting.len() == 1 {
+            return self
+                .waiting
+                .into_iter()
+                .map(|(who, _)| who)
+                .zip([answer])
+                .collect();
+        }
+        match answer {
+            Answer::Enqueued(answers) => share(self.waiting, answers, Answer::Enqueued),
+            Answer::Settled(answers) => share(self.waiting, answers, Answer::Settled),
+            // No other operation is merged, so nobody waits for a part of its answer.
+            _ => Vec::new(),
+        }
+    }
+
+    fn takes(&self, request: &Request, items: usize, bytes: usize) -> bool {
+        let has_room = || {
+            let waiting: usize = self.waiting.iter().map(|(_, items)| items).sum();
+            waiting + items <= JOBS_A_CALL && self.bytes + bytes <= BYTES_A_CALL
+        };
+        let fits = match (&self.request.operation, &request.operation) {
+            (
+                Operation::Enqueue { max_queued, .. },
+                Operation::Enqueue {
+                    max_queued: other, ..
+                },
+            ) => max_queued == other,
+            (Operation::Settle(_), Operation::Settle(_)) => true,
+            _ => false,
+        };
+        fits && self.request.now == request.now && has_room()
+    }
+}
+
+impl Operation {
+    /// Take over the items of another request of the same kind.
+    fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Enqueue { jobs, .. }, Self::Enqueue { jobs: more, .. }) => jobs.extend(more),
+            (Self::Settle(settlements), Self::Settle(more)) => settlements.extend(more),
+            _ => {}
+        }
+    }
+}
+
+fn share<T, A>(
+    waiting: Vec<(T, usize)>,
+    answers: Vec<A>,
+    of: impl Fn(Vec<A>) -> Answer,
+) -> Vec<(T, Answer)> {
+    let mut answers = answers.into_iter();
+    waiting
+        .into_iter()
+        .map(|(who, items)| (who, of(answers.by_ref().take(items).collect())))
+        .collect()
+}
+
+/// How many items a request has, and about how many bytes; other operations are never merged.
+fn size(operation: &Operation) -> (usize, usize) {
+    let length = |body: Option<&[u8]>| body.map_or(0, <[u8]>::len);
+    match operation {
+        Operation::Enqueue { jobs, .. } => {
+            let bytes = jobs
+                .iter()
+                .map(|job| length(job.payload.as_deref()) + length(job.request.as_deref()));
+            (jobs.len(), bytes.sum())
+        }
+        Operation::Settle(settlements) => {
+            let bytes = settlements.iter().map(|settlement| {
+                let result = settlement.result.as_ref();
+                length(result.and_then(|result| result.body.as_deref()))
+                    + length(settlement.error.as_deref())
+            });
+            (settlements.len(), bytes.sum())
+        }
+        _ => (0, 0),
+    }
+}

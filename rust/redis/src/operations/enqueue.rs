@@ -1,0 +1,287 @@
+//! Enqueue.
+
+use std::sync::Arc;
+
+use asyncendpoints_core::answer::Enqueued;
+use asyncendpoints_core::job::{Idempotency, Job, NewJob};
+use asyncendpoints_core::state::State;
+use redis::Value;
+
+use super::parts::{BYTES_A_CALL, Fetch, JOBS_A_CALL, Queues, code, number, six_bytes, time, view};
+use crate::call::Call;
+use crate::conversation::{Conversation, Failure, Step};
+use crate::keys::{KeySpace, id_bytes, id_of};
+use crate::record::{NewRecord, View, new_view};
+use crate::reply::Reply;
+use crate::request::Answer;
+use crate::script::{Access, Script, compose};
+
+pub(super) static SCRIPT: Script = Script::new(
+    "enqueue",
+    Access::Grows,
+    "shard (ready due)* body*",
+    "now:time max_queued:number? scheduled:state queued:state queues:number queue:name* \
+     (id:id facts:packed record:bytes digest:bytes? origin:id? body:bytes*)*",
+    compose!("enqueue": "keys" "now" "record" "rank" "writes" "wake" "list" "family"),
+);
+
+const NAME: &str = "enqueue";
+
+/// How often it is tried anew when a job that it replays is pruned between two looks.
+const TRIES: usize = 3;
+
+const KEYED: u8 = 1;
+const HAS_ORIGIN: u8 = 2;
+
+/// Stores jobs.
+pub(crate) struct Enqueue {
+    space: Arc<KeySpace>,
+    jobs: Vec<NewJob>,
+    max_queued: Option<u64>,
+    now: Option<u64>,
+    tries: usize,
+    /// What is answered, when the bodies of jobs that had been stored before are here.
+    found: Vec<Found>,
+    fetch: Fetch,
+}
+
+/// What the script said of a job.
+enum Found {
+    Stored { now: u64 },
+    Known(Box<View>),
+    Seen(Box<View>),
+    Full,
+}
+
+impl Enqueue {
+    pub(crate) fn new(
+        space: Arc<KeySpace>,
+        jobs: Vec<NewJob>,
+        max_queued: Option<u64>,
+        now: Option<u64>,
+    ) -> Self {
+        Self {
+            space,
+            jobs,
+            max_queued,
+            now,
+            tries: 0,
+            found: Vec::new(),
+            fetch: Fetch::default(),
+        }
+    }
+
+    fn calls(&self) -> Result<Vec<Call>, Failure> {
+        let mut calls = Vec::new();
+        let mut batch = Batch::default();
+        for job in &self.jobs {
+            batch.add(job)?;
+            if batch.is_full() {
+                calls.push(std::mem::take(&mut batch).call(self));
+            }
+        }
+        if !batch.is_empty() {
+            calls.push(batch.call(self));
+        }
+        Ok(calls)
+    }
+
+    fn read(&mut self, replies: Vec<Value>) -> Result<(), Failure> {
+        for value in replies {
+            let mut reply = Reply::array(NAME, value)?;
+            let now = reply.number()?;
+            let mut answers = reply.nested()?;
+            while let Some(value) = answers.take() {
+                let found = found(value, now)?;
+                if let Found::Known(view) | Found::Seen(view) = &found {
+                    let out = view.record.out();
+                    self.fetch.add(&self.space, self.found.len(), view.id, out);
+                }
+                self.found.push(found);
+            }
+        }
+        if self.found.len() == self.jobs.len() {
+            Ok(())
+        } else {
+            Err(crate::reply::missing(NAME, "answer for each job"))
+        }
+    }
+
+    /// Put the bodies in their places; false where one is gone, so that what was found is out of date.
+    fn fill(&mut self, replies: Vec<Value>) -> Result<bool, Failure> {
+        let bodies = std::mem::take(&mut self.fetch).bodies(NAME, replies)?;
+        for (index, kind, body) in bodies {
+            if let Some(Found::Known(view) | Found::Seen(view)) = self.found.get_mut(index) {
+                view.record.fill(kind, body);
+            }
+        }
+        let is_whole = |found: &Found| match found {
+            Found::Known(view) | Found::Seen(view) => view.record.out().next().is_none(),
+            Found::Stored { .. } | Found::Full => true,
+        };
+        Ok(self.found.iter().all(is_whole))
+    }
+
+    fn answer(&mut self) -> Result<Answer, Failure> {
+        let jobs = std::mem::take(&mut self.jobs);
+        let found = std::mem::take(&mut self.found);
+        let answers = jobs.into_iter().zip(found).map(|(job, found)| {
+            Ok(match found {
+                Found::Stored { now } => Enqueued::Created(whole(new_view(job, now))?),
+                Found::Known(view) => Enqueued::Created(whole(*view)?),
+                Found::Seen(view) => {
+                    let kept = view.record.names.idempotency.as_deref();
+                    if is_same(job.idempotency.as_deref(), kept) {
+                        Enqueued::Replayed(whole(*view)?)
+                    } else {
+                        Enqueued::KeyReused
+                    }
+                }
+                Found::Full => Enqueued::QueueFull,
+            })
+        });
+        answers.collect::<Result<_, _>>().map(Answer::Enqueued)
+    }
+
+    fn step(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
+        if self.found.is_empty() {
+            self.read(replies)?;
+            if !self.fetch.is_empty() {
+                return Ok(Step::Send(self.fetch.calls()));
+            }
+        } else if !self.fill(replies)? {
+            self.found.clear();
+            self.tries += 1;
+            if self.tries == TRIES {
+                return Err(Failure::Overtaken(NAME));
+            }
+            return self.calls().map(Step::Send);
+        }
+        self.answer().map(Step::Done)
+    }
+}
+
+impl Conversation for Enqueue {
+    fn begin(&mut self) -> Step {
+        match self.calls() {
+            Ok(calls) if calls.is_empty() => Step::Done(Answer::Enqueued(Vec::new())),
+            Ok(calls) => Step::Send(calls),
+            Err(failure) => Step::Failed(failure),
+        }
+    }
+
+    fn resume(&mut self, replies: Vec<Value>) -> Step {
+        self.step(replies).unwrap_or_else(Step::Failed)
+    }
+}
+
+/// The jobs of one script call.
+#[derive(Default)]
+struct Batch {
+    queues: Queues,
+    jobs: usize,
+    bytes: usize,
+    arguments: Vec<Vec<u8>>,
+    bodies: Vec<(asyncendpoints_core::ids::JobId, crate::keys::BodyKind)>,
+}
+
+impl Batch {
+    fn add(&mut self, job: &NewJob) -> Result<(), Failure> {
+        let record = NewRecord::of(job)?;
+        let shape = if job.idempotency.is_some() { KEYED } else { 0 }
+            | if job.origin.is_some() { HAS_ORIGIN } else { 0 };
+        let mut facts = Vec::with_capacity(10);
+        facts.extend_from_slice(&six_bytes(job.delay_ms));
+        facts.extend_from_slice(&self.queues.number(&job.queue).to_le_bytes());
+        facts.push(shape);
+        facts.push(u8::try_from(record.out.len()).unwrap_or(u8::MAX));
+        self.bytes += record.bytes.len();
+        self.arguments.push(id_bytes(job.id).to_vec());
+        self.arguments.push(facts);
+        self.arguments.push(record.bytes);
+        if let Some(idempotency) = &job.idempotency {
+            self.arguments.push(digest(idempotency).to_vec());
+        }
+        if let Some(origin) = job.origin {
+            self.arguments.push(id_bytes(origin).to_vec());
+        }
+        for (kind, body) in record.out {
+            self.bytes += body.len();
+            self.arguments.push(body.to_vec());
+            self.bodies.push((job.id, kind));
+        }
+        self.jobs += 1;
+        Ok(())
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.jobs == 0
+    }
+
+    const fn is_full(&self) -> bool {
+        self.jobs >= JOBS_A_CALL || self.bytes >= BYTES_A_CALL
+    }
+
+    fn call(self, of: &Enqueue) -> Call {
+        let mut keys = self.queues.keys(&of.space);
+        keys.extend(
+            self.bodies
+                .iter()
+                .map(|(id, kind)| of.space.body(*id, *kind)),
+        );
+        let mut args = Vec::with_capacity(5 + self.queues.names().len() + self.arguments.len());
+        args.push(time(of.now));
+        args.push(of.max_queued.map_or_else(Vec::new, number));
+        args.push(code(State::Scheduled));
+        args.push(code(State::Queued));
+        self.queues.arguments(&mut args);
+        args.extend(self.arguments);
+        Call::Script {
+            script: &SCRIPT,
+            keys,
+            args,
+        }
+    }
+}
+
+fn found(value: Value, now: u64) -> Result<Found, Failure> {
+    match value {
+        Value::BulkString(word) if word == b"stored" => Ok(Found::Stored { now }),
+        Value::BulkString(word) if word == b"full" => Ok(Found::Full),
+        other => {
+            let mut earlier = Reply::array(NAME, other)?;
+            let word = earlier.bytes()?;
+            let id = id_of(&earlier.bytes()?)
+                .ok_or_else(|| crate::reply::missing(NAME, "id of an earlier job"))?;
+            let bytes = earlier.bytes()?;
+            let view = Box::new(view(NAME, id, &bytes, &earlier.bytes()?)?);
+            match &*word {
+                b"known" => Ok(Found::Known(view)),
+                b"seen" => Ok(Found::Seen(view)),
+                _ => Err(crate::reply::missing(NAME, "word for an earlier job")),
+            }
+        }
+    }
+}
+
+fn whole(view: View) -> Result<Job, Failure> {
+    let id = view.id;
+    view.job().map_err(|damage| Failure::Record {
+        id: id.to_string(),
+        damage: damage.to_string(),
+    })
+}
+
+fn is_same(wanted: Option<&Idempotency>, kept: Option<&Idempotency>) -> bool {
+    wanted == kept
+}
+
+/// Where a scope and key are looked up. Both are part of the record, so two of the same digest are still told apart.
+#[must_use]
+pub(crate) fn digest(idempotency: &Idempotency) -> [u8; 20] {
+    let mut sha = sha1_smol::Sha1::new();
+    sha.update(&(idempotency.scope.len() as u64).to_le_bytes());
+    sha.update(idempotency.scope.as_bytes());
+    sha.update(idempotency.key.as_bytes());
+    sha.digest().bytes()
+}

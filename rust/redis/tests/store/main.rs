@@ -1,0 +1,5 @@
+//! The operations on a real server, against the memory store.
+
+mod asking;
+mod enqueue;
+mod server;

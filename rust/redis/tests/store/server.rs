@@ -1,0 +1,154 @@
+//! A real Redis server for a test, which ends with it, and a client that holds conversations with it.
+
+use std::env;
+use std::io;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use asyncendpoints_redis::call::Call;
+use asyncendpoints_redis::conversation::{Failure, Step, converse};
+use asyncendpoints_redis::keys::KeySpace;
+use asyncendpoints_redis::request::{Answer, Operation, Request};
+use asyncendpoints_redis::script::{Dialect, Script};
+use redis::{Cmd, Connection, ErrorKind, ServerErrorKind, Value};
+
+/// Which program to start; without it, the one in the path.
+const PROGRAM: &str = "ASYNCENDPOINTS_TEST_REDIS_SERVER";
+const START_WITHIN: Duration = Duration::from_secs(10);
+
+/// A server on a free port of the loopback, with nothing on disk.
+pub(crate) struct Server {
+    process: Child,
+    connection: Connection,
+    space: Arc<KeySpace>,
+    dialect: Dialect,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let deadline = Instant::now() + START_WITHIN;
+        loop {
+            // Somebody else may take the port in between; then the server ends, and another port is tried.
+            if let Some(server) = Self::try_start(free_port(), deadline) {
+                return server;
+            }
+            assert!(Instant::now() < deadline, "no Redis server came up within {START_WITHIN:?}");
+        }
+    }
+
+    fn try_start(port: u16, deadline: Instant) -> Option<Self> {
+        let program = env::var_os(PROGRAM).map_or_else(|| PathBuf::from("redis-server"), PathBuf::from);
+        let mut process = Command::new(&program)
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--port", &port.to_string()])
+            .current_dir(env::temp_dir())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error: io::Error| {
+                panic!("these tests need a Redis server; {} names one, else it is in the path; {}: {error}",
+                    PROGRAM, program.display())
+            });
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}/")).expect("an address");
+        loop {
+            if let Ok(connection) = client.get_connection() {
+                return Some(Self {
+                    process,
+                    connection,
+                    space: Arc::new(KeySpace::new("test", 0)),
+                    dialect: dialect(),
+                });
+            }
+            let has_ended = process.try_wait().expect("a process").is_some();
+            if has_ended || Instant::now() > deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub(crate) fn space(&self) -> &KeySpace {
+        &self.space
+    }
+
+    /// Ask, at a time.
+    pub(crate) fn ask(&mut self, operation: Operation, now: u64) -> Answer {
+        self.try_ask(operation, Some(now)).expect("an answer")
+    }
+
+    pub(crate) fn try_ask(&mut self, operation: Operation, now: Option<u64>) -> Result<Answer, Failure> {
+        let mut conversation = converse(&self.space, Request { operation, now });
+        let mut step = conversation.begin();
+        loop {
+            match step {
+                Step::Send(calls) => {
+                    let replies = calls.iter().map(|call| self.send(call)).collect();
+                    step = conversation.resume(replies);
+                }
+                Step::Done(answer) => return Ok(answer),
+                Step::Failed(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Run a plain command.
+    pub(crate) fn command(&mut self, parts: &[&[u8]]) -> Value {
+        self.send(&Call::command(parts))
+    }
+
+    pub(crate) fn send(&mut self, call: &Call) -> Value {
+        match call {
+            Call::Command { parts } => {
+                let mut command = Cmd::new();
+                for part in parts {
+                    command.arg(&part[..]);
+                }
+                command.query(&mut self.connection).expect("a reply")
+            }
+            Call::Script { script, keys, args } => {
+                let sha = script.sha(self.dialect).as_bytes();
+                match self.run(b"EVALSHA", sha, keys, args) {
+                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self
+                        .run(b"EVAL", source(script, self.dialect), keys, args)
+                        .unwrap_or_else(|error| panic!("{}: {error}", script.name)),
+                    other => other.unwrap_or_else(|error| panic!("{}: {error}", script.name)),
+                }
+            }
+        }
+    }
+
+    fn run(&mut self, how: &[u8], what: &[u8], keys: &[Vec<u8>], args: &[Vec<u8>]) -> redis::RedisResult<Value> {
+        let mut command = Cmd::new();
+        command.arg(how).arg(what).arg(keys.len());
+        for part in keys.iter().chain(args) {
+            command.arg(&part[..]);
+        }
+        command.query(&mut self.connection)
+    }
+}
+
+/// How scripts are told; servers before 7 need the plain dialect.
+fn dialect() -> Dialect {
+    match env::var("ASYNCENDPOINTS_TEST_REDIS_DIALECT").as_deref() {
+        Ok("plain") => Dialect::Plain,
+        _ => Dialect::Flagged,
+    }
+}
+
+fn source(script: &'static Script, dialect: Dialect) -> &'static [u8] {
+    script.source(dialect)
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().expect("a process to end");
+        self.process.wait().expect("its end");
+    }
+}
