@@ -1,31 +1,30 @@
-"""The command line: a process of its own that runs an application's jobs."""
+"""The command line: processes of their own that run an application's jobs."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
-import os
+import multiprocessing
 import signal
 import sys
-import threading
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints.app import AsyncEndpoints
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
-from asyncendpoints.lifespan import Lifespan
+from asyncendpoints.processes import supervise
+from asyncendpoints.settings import MAX_WEIGHT
+from asyncendpoints.start_log import format_queues
+from asyncendpoints.worker_command import FAILED, MISUSED, run_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
-LEAVE_WITHIN: Final = 5.0
-"""Seconds that what swallows its cancellation gets to end after the drain, before the process ends without it."""
-STUCK: Final = 3
-"""The exit code where it did not end."""
+INTERRUPTED: Final = 128 + signal.SIGINT
+"""The exit code of a Ctrl-C before anything has started, as shells have it."""
 
-_log = logging.getLogger(__name__)
+MAX_PROCESSES: Final = 1_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,48 +34,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; None takes them from the process.
     """
     options = _parser().parse_args(arguments)
-    if not logging.getLogger().handlers:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _name_process(options.process_name or ("supervisor" if options.processes > 1 else "worker"))
     try:
+        if options.processes > 1:
+            return supervise(options.processes, _workers_arguments(options))
         jobs = find_jobs(options.target)
-        return _run(work(jobs, options.concurrency, options.queues, lifespan=options.lifespan))
+        return run_worker(
+            jobs,
+            concurrency=options.concurrency,
+            queues=options.queues,
+            lifespan=options.lifespan,
+            lifeline=options.lifeline,
+        )
     except AsyncEndpointsError as error:
         sys.stderr.write(f"asyncendpoints: {error}\n")
-        return 2
+        return MISUSED if isinstance(error, ConfigurationError) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
-def _run(working: Coroutine[Any, Any, int]) -> int:
-    """Run the command on an event loop of its own, and return its exit code.
-
-    asyncio waits without end for tasks that swallow their cancellation, and for its executor's threads. Their jobs
-    have been given back by then, so the process ends without them, a little later.
-    """
-
-    def give_up(loop: asyncio.AbstractEventLoop) -> None:
-        left = [task.get_name() for task in asyncio.all_tasks(loop)]
-        left += [thread.name for thread in threading.enumerate() if not thread.daemon]
-        _log.error("ending the process although these tasks and threads still run: %s", ", ".join(left))
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(STUCK)
-
-    timers: list[threading.Timer] = []
-
-    async def run() -> int:
-        try:
-            return await working
-        finally:
-            timer = threading.Timer(LEAVE_WITHIN, give_up, (asyncio.get_running_loop(),))
-            timer.daemon = True
-            timer.start()
-            timers.append(timer)
-
-    try:
-        return asyncio.run(run())
-    finally:
-        for timer in timers:
-            timer.cancel()
+def _name_process(name: str) -> None:
+    # What `%(processName)s` shows in the log, also in one that the application sets up.
+    multiprocessing.current_process().name = name
+    if not logging.getLogger().handlers:
+        line = "%(asctime)s %(levelname)s %(processName)s[%(process)d] %(name)s: %(message)s"
+        logging.basicConfig(level=logging.INFO, format=line)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,23 +66,79 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     worker = commands.add_parser(
         "worker",
-        help="run the jobs of an application in this process",
-        description="Run the jobs of an application in this process, within the application's lifespan.",
+        help="run the jobs of an application in processes of their own",
+        description="Run the jobs of an application, within the application's lifespan.",
+        epilog="Exit codes: 0 drained; 1 the application or its store failed; 2 a mistake in the command line or the "
+        "configuration; 3 something that did not end was abandoned.",
     )
     worker.add_argument("target", metavar="module:jobs", help="where the application's AsyncEndpoints is")
-    worker.add_argument("--concurrency", type=int, help="how many jobs run at once; by default what the settings say")
-    worker.add_argument("--queues", type=_names, help="the queues to work on, separated by commas")
+    worker.add_argument(
+        "--concurrency", type=int, help="how many jobs a process runs at once; by default what the settings say"
+    )
+    worker.add_argument(
+        "--queues",
+        type=parse_queues,
+        help="the queues to work on, separated by commas; with weights where slots are to be shared: "
+        "default=3,reports=1",
+    )
+    worker.add_argument(
+        "--processes", type=_parse_processes, default=1, help="how many processes; more than one have a supervisor"
+    )
     worker.add_argument(
         "--no-lifespan",
         dest="lifespan",
         action="store_false",
         help="leave the installed application's start-up and shutdown code out",
     )
+    # What a supervisor tells its workers.
+    worker.add_argument("--process-name", help=argparse.SUPPRESS)
+    worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     return parser
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def _workers_arguments(options: argparse.Namespace) -> list[str]:
+    arguments = ["worker", options.target]
+    if options.concurrency is not None:
+        arguments += ["--concurrency", str(options.concurrency)]
+    if options.queues is not None:
+        arguments += ["--queues", format_queues(options.queues)]
+    if not options.lifespan:
+        arguments.append("--no-lifespan")
+    return arguments
+
+
+def _parse_processes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PROCESSES:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_PROCESSES}, not {text!r}")
+    return int(text)
+
+
+def parse_queues(text: str) -> tuple[str, ...] | dict[str, int]:
+    """Read what `--queues` says: names, or names with weights.
+
+    Args:
+        text: `default,reports` or `default=3,reports=1`; beside a queue with a weight, one without has the weight 1.
+
+    Returns:
+        The names, or the weight of each.
+
+    Raises:
+        argparse.ArgumentTypeError: A weight is no whole number, or a queue is named twice.
+    """
+    parts = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    names = tuple(name.strip() for name, _, _ in parts)
+    if len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"names a queue twice: {text!r}")
+    if not any(equals for _, equals, _ in parts):
+        return names
+    weights: dict[str, int] = {}
+    for name, (_, equals, weight) in zip(names, parts, strict=True):
+        if equals and not weight.strip().isdecimal():
+            raise argparse.ArgumentTypeError(
+                f"the weight of queue {name!r} must be a whole number from 1 to {MAX_WEIGHT}, not {weight.strip()!r}"
+            )
+        weights[name] = int(weight) if equals else 1
+    return weights
 
 
 def find_jobs(target: str) -> AsyncEndpoints:
@@ -132,52 +170,3 @@ def find_jobs(target: str) -> AsyncEndpoints:
     if not isinstance(found, AsyncEndpoints):
         raise ConfigurationError(f"{target} is not an AsyncEndpoints but a {type(found).__name__}")
     return found
-
-
-async def work(
-    jobs: AsyncEndpoints, concurrency: int | None, queues: tuple[str, ...] | None, *, lifespan: bool = True
-) -> int:
-    """Run an application's jobs until SIGTERM or SIGINT, then drain.
-
-    Args:
-        jobs: The application's.
-        concurrency: How many at once; None is what the settings say.
-        queues: The queues to work on; None is what the settings say.
-        lifespan: Whether the installed application's start-up and shutdown code runs around it.
-
-    Returns:
-        The process's exit code: 1 where the application's start-up or shutdown code failed, else 0.
-
-    Raises:
-        ConfigurationError: The store is not shared between processes, or a value cannot work.
-        StoreUnavailable: The store does not answer.
-    """
-    traits = jobs.engine.store.traits
-    if not traits.shared:
-        raise ConfigurationError(
-            f"the {traits.name} store cannot be seen by another process, so a worker of its own would find no jobs; "
-            "let the application's own process work (worker=True), or use a store that processes share"
-        )
-    jobs.engine.override(worker=True, concurrency=concurrency, queues=queues)
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    application = jobs.application
-    if application is None or not lifespan:
-        async with jobs:
-            await told.wait()
-        return 0
-    running = Lifespan(application)
-    if not await running.start():
-        _log.error("the application could not start: %s", running.failure)
-        return 1
-    try:
-        if not jobs.engine.started:
-            raise ConfigurationError("the application's lifespan did not start the worker; run with --no-lifespan")
-        await told.wait()
-    finally:
-        ended = await running.stop()
-    if not ended:
-        _log.error("the application could not shut down: %s", running.failure)
-    return 0 if ended else 1

@@ -21,10 +21,12 @@ from asyncendpoints.errors import (
 from asyncendpoints.maintenance import Maintenance
 from asyncendpoints.observability.logging import install_record_factory
 from asyncendpoints.signals import ShutdownSignals
+from asyncendpoints.start_log import describe_start
 from asyncendpoints.worker import Worker
 
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Mapping
 
     from asyncendpoints._core import Cancellation
     from asyncendpoints.clock import Clock
@@ -149,11 +151,8 @@ class Engine:
         if self._works:
             self._worker = Worker(self.store, self.registry, self.settings, self.clock)
         self._signals = ShutdownSignals(self._signaled)
-        traits = self.store.traits
-        _log.info("started with the %s store (%s) and %s", traits.name, traits.durability, self._describe_worker())
-
-    def _describe_worker(self) -> str:
-        return "no worker" if self._worker is None else f"a worker for {self.settings.concurrency} jobs at once"
+        name = None if self._worker is None else self._worker.name
+        _log.info("%s", describe_start(self.store.traits, self.settings, self.registry.queues, name))
 
     async def _open(self) -> None:
         if not self._opened:
@@ -241,7 +240,7 @@ class Engine:
         *,
         worker: bool | None = None,
         concurrency: int | None = None,
-        queues: tuple[str, ...] | None = None,
+        queues: tuple[str, ...] | Mapping[str, int] | None = None,
     ) -> None:
         """Change settings before the start, as a worker process's command line does; None leaves one as it is.
 

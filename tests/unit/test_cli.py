@@ -133,7 +133,7 @@ def test_a_worker_runs_within_the_applications_lifespan_until_it_is_told_to_end(
     """Start-up code, then the worker, though the application itself has worker=False; then shutdown code."""
     printed, log, code = run(project, "--concurrency", "3", "--queues", "default,reports")
     assert (printed, code) == (["startup", "worked 3 ('default', 'reports')", "shutdown"], 0), log
-    assert "a worker for 3 jobs at once" in log
+    assert "queues default,reports, 3 jobs at once. Jobs live in" in log
     assert log.index("draining") < log.index("ended")
 
 
@@ -161,9 +161,9 @@ def test_a_start_up_that_fails_ends_the_command(project: Path) -> None:
 STUCK = """
 import asyncio
 from stuck_work import SharedStore
-from asyncendpoints import AsyncEndpoints, cli
+from asyncendpoints import AsyncEndpoints, worker_command
 
-cli.LEAVE_WITHIN = 0.2
+worker_command.LEAVE_WITHIN = 0.2
 jobs = AsyncEndpoints(SharedStore(), shutdown_grace=0.0)
 
 

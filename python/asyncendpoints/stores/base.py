@@ -39,6 +39,8 @@ class StoreTraits:
     """Whether a notification can never be lost, so that no fall-back poll is needed."""
     renews_under_held_gil: bool
     """LSE-3b: whether leases hold while a handler keeps the GIL in C."""
+    address: str = ""
+    """Where the store is, without its password; empty where it is nowhere else."""
 
 
 class Listener(Protocol):
