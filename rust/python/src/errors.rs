@@ -4,6 +4,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::{PyErr, import_exception};
 
+import_exception!(asyncendpoints.errors, ConfigurationError);
 import_exception!(asyncendpoints.errors, InvalidTransition);
 import_exception!(asyncendpoints.errors, StoreUnavailable);
 

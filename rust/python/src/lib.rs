@@ -15,6 +15,9 @@ mod job;
 mod listing;
 mod memory;
 mod new_job;
+#[cfg(unix)]
+mod redis;
+mod replies;
 mod run;
 mod settlement;
 mod verdict;
@@ -52,6 +55,9 @@ mod _core {
     use crate::memory::MemoryStore;
     #[pymodule_export]
     use crate::new_job::NewJob;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::redis::{keeper::RedisKeeper, mailbox::RedisMailbox, transport::RedisTransport};
     #[pymodule_export]
     use crate::run::Run;
     #[pymodule_export]

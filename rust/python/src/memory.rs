@@ -9,20 +9,20 @@ use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::memory;
 use asyncendpoints_core::state::State;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::answers::{Cancellation, Claims, Enqueued, Expired, Reservation};
-use crate::convert::{Whole, body, list, time_of};
+use crate::answers::{Cancellation, Claims, Reservation};
+use crate::convert::{Whole, body, time_of};
 use crate::errors::StoreUnavailable;
 use crate::guard::Guard;
 use crate::job::Job;
 use crate::listing::Page;
 use crate::new_job::NewJob;
+use crate::replies;
 use crate::settlement::Settlement;
 use crate::wakes::tell;
-use crate::words::{Named, Word};
+use crate::words::Named;
 
 /// The in-memory store. Every method returns at once; `now` None is the system's clock.
 ///
@@ -94,10 +94,10 @@ impl MemoryStore {
             .transpose()?;
         let now = time_of(now)?;
         let new = jobs.iter().map(|job| job.get().0.clone()).collect();
-        let answers = self.run(py, |store| store.enqueue(new, max_queued, now))?;
-        list(py, answers, |answer| {
-            Bound::new(py, Enqueued::of(py, answer)?)
-        })
+        replies::enqueued(
+            py,
+            self.run(py, |store| store.enqueue(new, max_queued, now))?,
+        )
     }
 
     #[pyo3(signature = (*, worker, claim_id, queues, limit, lease_ms, now = None))]
@@ -141,10 +141,7 @@ impl MemoryStore {
     ) -> PyResult<Bound<'py, PyList>> {
         let lease_ms = lease_ms.milliseconds("lease_ms")?;
         let now = time_of(now)?;
-        let parsed = leases
-            .iter()
-            .map(|(id, fence)| Ok((JobId::parse(id.extract()?), fence.word("fence")?)))
-            .collect::<PyResult<Vec<_>>>()?;
+        let parsed = replies::leases(&leases)?;
         // A name that no job can have is answered like that of a job that is gone.
         let known: Vec<(JobId, u64)> = parsed
             .iter()
@@ -157,9 +154,7 @@ impl MemoryStore {
             id.and_then(|_| answers.next())
                 .unwrap_or(memory::Renewal::Stale)
         });
-        list(py, answers, |answer| {
-            Ok(PyString::intern(py, answer.as_str()))
-        })
+        replies::renewed(py, answers)
     }
 
     /// For each: the state the job went to, or `stale` where nothing was changed.
@@ -175,11 +170,7 @@ impl MemoryStore {
             .iter()
             .map(|settlement| settlement.get().0.clone())
             .collect();
-        let answers = self.run(py, |store| store.settle(ends, now))?;
-        list(py, answers, |answer| match answer {
-            memory::Settled::To(state) => Ok(state.word(py).clone()),
-            memory::Settled::Stale => Ok(intern!(py, "stale").clone()),
-        })
+        replies::settled(py, self.run(py, |store| store.settle(ends, now))?)
     }
 
     #[pyo3(signature = (*, limit, now = None))]
@@ -190,8 +181,7 @@ impl MemoryStore {
         now: Option<Whole>,
     ) -> PyResult<Bound<'py, PyList>> {
         let (limit, now) = (limit.count("limit")?, time_of(now)?);
-        let runs = self.run(py, |store| store.expired(limit, now))?;
-        list(py, runs, |run| Bound::new(py, Expired(run)))
+        replies::expired(py, self.run(py, |store| store.expired(limit, now))?)
     }
 
     #[pyo3(signature = (job_id, *, now = None))]
@@ -263,15 +253,7 @@ impl MemoryStore {
 
     /// For each queue, how many jobs are in each state.
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let queues = PyDict::new(py);
-        for of in self.run(py, |store| store.counts())? {
-            let counts = PyDict::new(py);
-            for (state, count) in State::ALL.iter().zip(of.counts) {
-                counts.set_item(state.word(py), count)?;
-            }
-            queues.set_item(&*of.queue, counts)?;
-        }
-        Ok(queues)
+        replies::counts(py, self.run(py, |store| store.counts())?)
     }
 
     /// For each queue with jobs waiting to be claimed, the `ready_at` of the oldest.
@@ -282,11 +264,7 @@ impl MemoryStore {
         now: Option<Whole>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let now = time_of(now)?;
-        let queues = PyDict::new(py);
-        for (queue, ready_at) in self.run(py, |store| store.oldest_ready(now))? {
-            queues.set_item(&*queue, ready_at)?;
-        }
-        Ok(queues)
+        replies::oldest_ready(py, self.run(py, |store| store.oldest_ready(now))?)
     }
 
     /// The time in UTC milliseconds of the earliest scheduled job, lease end or expiry; None where nothing waits.

@@ -14,12 +14,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::backoff::Backoff;
 use super::failed::CallFailed;
-use super::joining::join;
 use super::lane::Lane;
 use super::link::{Broken, Link, told};
 use super::mailbox::Sorting;
 use super::shared::{self, Shared};
 use super::talk::{Landed, Talk};
+use crate::operations::batch::merge;
 
 /// How often deadlines are looked at while somebody waits.
 const TICK: Duration = Duration::from_millis(50);
@@ -125,8 +125,8 @@ impl Engine {
             return;
         }
         let deadline = Instant::now() + self.shared.config.timeout;
-        for joined in join(items) {
-            let talk = Talk::new(&self.shared.space, joined, deadline);
+        for merged in merge(items) {
+            let talk = Talk::new(&self.shared.space, merged, deadline);
             self.go_on(talk.begin());
         }
     }
@@ -256,17 +256,13 @@ impl Engine {
         let flights = std::mem::take(&mut self.flights);
         let later = std::mem::take(&mut self.waiting);
         for talk in flights.into_values().flat_map(|flight| flight.talks) {
-            if !talk.is_awaited() {
-                continue;
-            }
             if talk.may_repeat() {
-                let landed = talk.restart(&self.shared.space);
-                self.go_on(landed);
+                if let Some(landed) = talk.restart(&self.shared.space) {
+                    self.go_on(landed);
+                }
             } else {
-                talk.answer(
-                    Err(CallFailed::Lost(Arc::clone(&reason))),
-                    &mut self.sorting,
-                );
+                let lost = CallFailed::Lost(Arc::clone(&reason));
+                talk.answer(Err(lost), &mut self.sorting);
             }
         }
         self.waiting.extend(later);
@@ -304,7 +300,7 @@ impl Engine {
             .values_mut()
             .flat_map(|flight| &mut flight.talks);
         for talk in flying.filter(|talk| late(talk)) {
-            talk.give_up(Err(CallFailed::TimedOut), &mut self.sorting);
+            talk.give_up(&CallFailed::TimedOut, &mut self.sorting);
         }
     }
 
@@ -314,9 +310,8 @@ impl Engine {
         for talk in self.waiting.into_iter().chain(flying) {
             talk.answer(Err(CallFailed::Closed), &mut self.sorting);
         }
-        for item in self.lane.close() {
-            item.reply
-                .answer(Err(CallFailed::Closed), &mut self.sorting);
+        for (reply, _) in self.lane.close() {
+            reply.answer(Err(CallFailed::Closed), &mut self.sorting);
         }
         self.sorting.deliver();
     }

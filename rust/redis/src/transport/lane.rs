@@ -7,7 +7,11 @@ use redis::{Cmd, Value, cmd};
 use tokio::sync::Notify;
 
 use super::failed::CallFailed;
-use super::joining::Item;
+use super::reply::Reply;
+use crate::request::Request;
+
+/// A request that nobody has begun to serve, and who waits for it.
+pub(crate) type Item = (Reply, Request);
 
 #[derive(Default)]
 struct Queue {

@@ -6,7 +6,6 @@ mod backoff;
 mod config;
 mod engine;
 mod failed;
-mod joining;
 mod keeper;
 mod lane;
 mod link;
@@ -156,8 +155,8 @@ impl Transport {
                 drop(thread);
             });
         } else {
-            for item in shared.lanes().flat_map(|lane| lane.close()) {
-                item.reply.answer_now(Err(CallFailed::Closed));
+            for (reply, _) in shared.lanes().flat_map(|lane| lane.close()) {
+                reply.answer_now(Err(CallFailed::Closed));
             }
             reply.answer_now(Ok(Answer::Done));
         }

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use super::config::Config;
 use super::failed::CallFailed;
-use super::joining::Item;
 use super::keeper::Keepers;
 use super::lane::Lane;
 use super::listening::Listening;
@@ -86,8 +85,8 @@ impl Shared {
             (Some(confirmed), Operation::Enqueue { .. }) => confirmed,
             _ => &self.lane,
         };
-        if let Some(item) = lane.push(Item { reply, request }) {
-            item.reply.answer_now(Err(CallFailed::Closed));
+        if let Some((reply, _)) = lane.push((reply, request)) {
+            reply.answer_now(Err(CallFailed::Closed));
         }
     }
 

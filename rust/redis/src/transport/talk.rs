@@ -6,18 +6,20 @@ use redis::Value;
 use tokio::time::Instant;
 
 use super::failed::CallFailed;
-use super::joining::{Joined, Shares};
 use super::mailbox::{Outcome, Sorting};
+use super::reply::Reply;
 use crate::call::Call;
 use crate::conversation::{Conversation, Step, converse};
 use crate::keys::KeySpace;
-use crate::request::{Operation, Request};
+use crate::operations::batch::Merged;
+use crate::request::Operation;
 
 /// A conversation, and those who wait for its answer.
 pub(crate) struct Talk {
-    shares: Shares,
     pub(crate) deadline: Instant,
-    request: Request,
+    /// Who waits; nobody any more where it took too long.
+    waiting: Option<Merged<Reply>>,
+    is_repeatable: bool,
     conversation: Box<dyn Conversation>,
     /// The calls of its present step, each with what came back.
     calls: Vec<Asked>,
@@ -44,12 +46,12 @@ pub(crate) enum Landed {
 }
 
 impl Talk {
-    pub(crate) fn new(space: &Arc<KeySpace>, joined: Joined, deadline: Instant) -> Self {
+    pub(crate) fn new(space: &Arc<KeySpace>, merged: Merged<Reply>, deadline: Instant) -> Self {
         Self {
-            conversation: converse(space, joined.request.clone()),
-            shares: joined.shares,
             deadline,
-            request: joined.request,
+            conversation: converse(space, merged.request.clone()),
+            is_repeatable: is_repeatable(&merged.request.operation),
+            waiting: Some(merged),
             calls: Vec::new(),
             was_sent: false,
         }
@@ -61,16 +63,17 @@ impl Talk {
         self.next(step)
     }
 
-    /// Begin again from nothing, after the connection was lost.
-    pub(crate) fn restart(mut self, space: &Arc<KeySpace>) -> Landed {
-        self.conversation = converse(space, self.request.clone());
+    /// Begin again from nothing, after the connection was lost; `None` where nobody waits any more.
+    pub(crate) fn restart(mut self, space: &Arc<KeySpace>) -> Option<Landed> {
+        let request = self.waiting.as_ref()?.request.clone();
+        self.conversation = converse(space, request);
         self.was_sent = false;
-        self.begin()
+        Some(self.begin())
     }
 
     /// Whether the calls may be made again where it is not known whether they were done.
     pub(crate) fn may_repeat(&self) -> bool {
-        !self.was_sent || is_repeatable(&self.request.operation)
+        !self.was_sent || self.is_repeatable
     }
 
     /// The calls of its present step that have no reply, and whether scripts are to be sent whole.
@@ -138,18 +141,23 @@ impl Talk {
     }
 
     /// Tell those who wait, although the conversation is not over.
-    pub(crate) fn give_up(&mut self, outcome: Outcome, sorting: &mut Sorting) {
-        self.shares.take().answer(outcome, sorting);
-    }
-
-    /// Whether anybody waits for the answer.
-    pub(crate) fn is_awaited(&self) -> bool {
-        !self.shares.is_empty()
+    pub(crate) fn give_up(&mut self, failed: &CallFailed, sorting: &mut Sorting) {
+        for reply in self.waiting.take().into_iter().flat_map(Merged::waiting) {
+            reply.answer(Err(failed.clone()), sorting);
+        }
     }
 
     /// Tell those who wait.
-    pub(crate) fn answer(self, outcome: Outcome, sorting: &mut Sorting) {
-        self.shares.answer(outcome, sorting);
+    pub(crate) fn answer(mut self, outcome: Outcome, sorting: &mut Sorting) {
+        match outcome {
+            Ok(answer) => {
+                let shares = self.waiting.take().map(|merged| merged.split(answer));
+                for (reply, share) in shares.into_iter().flatten() {
+                    reply.answer(Ok(share), sorting);
+                }
+            }
+            Err(failed) => self.give_up(&failed, sorting),
+        }
     }
 }
 
