@@ -9,7 +9,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from benches.peers.environments import ROOT
 from benches.python.idle import processor_ms
@@ -27,6 +27,17 @@ GLANCE: Final = 0.005
 """Seconds between two questions to Redis, so that asking costs nothing that shows."""
 ASKED: Final = 1_000
 """How many jobs of a drain have their results read again by the peer's own client."""
+
+
+class Seen(NamedTuple):
+    """A moment of a drain."""
+
+    at_ns: int
+    """When, by the monotonic clock."""
+    left: int
+    """How many jobs were not yet settled."""
+    commands: int
+    """How many commands it took to ask."""
 
 
 class IncompleteError(Exception):
@@ -143,21 +154,21 @@ class Bench:
         if not worker.running or time.monotonic() - since > PATIENCE:
             raise IncompleteError(f"{self.peer.name}: the worker does not go on:\n{worker.output[-4000:]}")
 
-    def settled(self, worker: Process) -> tuple[int, int]:
-        """Wait until no job is left; return when that was seen, and how many commands asking took."""
+    def settled(self, worker: Process, left: int = 0) -> Seen:
+        """Wait until no more than `left` jobs are not yet settled, and return what was seen then."""
         commands = self.commands()
-        left = self.peer.unsettled(self.redis)
+        now = self.peer.unsettled(self.redis)
         commands = self.commands() - commands - 1
         questions = 1
         since = time.monotonic()
-        while left:
+        while now > left:
             self.check(worker, since)
             time.sleep(GLANCE)
-            now = self.peer.unsettled(self.redis)
+            before, now = now, self.peer.unsettled(self.redis)
             questions += 1
-            if now != left:
-                left, since = now, time.monotonic()
-        return time.monotonic_ns(), questions * commands
+            if now != before:
+                since = time.monotonic()
+        return Seen(at_ns=time.monotonic_ns(), left=now, commands=questions * commands)
 
     def verify(self) -> None:
         """Read results again by the peer's own client.

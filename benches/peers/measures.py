@@ -53,12 +53,12 @@ def drain_of(bench: Bench, count: int, handler: str = "noop") -> dict[str, float
     redis_cpu, commands = bench.redis_cpu(), bench.commands()
     with bench.worker() as worker:
         stamp = bench.stamp(worker)
-        ended, asking = bench.settled(worker)
+        end = bench.settled(worker)
         worker_cpu = cpu(stamp["pid"]) - stamp["cpu_s"]
-        redis_cpu, commands = bench.redis_cpu() - redis_cpu, bench.commands() - commands - asking
+        redis_cpu, commands = bench.redis_cpu() - redis_cpu, bench.commands() - commands - end.commands
     bench.verify()
     return {
-        "drain": count / ((ended - stamp["at_ns"]) / 1e9),
+        "drain": count / ((end.at_ns - stamp["at_ns"]) / 1e9),
         "worker_cpu": 1e6 * worker_cpu / count,
         "redis_cpu": 1e6 * redis_cpu / count,
         "commands": commands / count,

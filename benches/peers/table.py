@@ -81,7 +81,7 @@ def _figure(metric: str, repeats: list[float], target: float, **others: Any) -> 
     what, unit = METRICS.get(metric) or _OF_OURS[metric]
     against: list[float] = others.get("peer_repeats", [])
     return Figure(
-        what=f"Redis: {what}",
+        what=what if what.startswith("Redis") else f"Redis: {what}",
         value=median(repeats),
         unit=unit,
         repeats=repeats,
