@@ -6,7 +6,16 @@ use redis::Value;
 
 use crate::call::Call;
 use crate::keys::KeySpace;
+use crate::operations::cancel::{Ask, Wish};
 use crate::operations::enqueue::Enqueue;
+use crate::operations::get::Get;
+use crate::operations::held::Held;
+use crate::operations::inspect::Inspect;
+use crate::operations::list::{List, Wanted};
+use crate::operations::open::Open;
+use crate::operations::pause::Pause;
+use crate::operations::stats::Survey;
+use crate::operations::sweep::{Goal, Sweep};
 use crate::request::{Answer, Operation, Request};
 
 /// What a conversation wants next.
@@ -60,13 +69,18 @@ pub enum Failure {
 
 /// An operation on its way: it asks, is resumed with the replies, and ends with an answer or a failure.
 ///
-/// A server error in place of a reply is not for the conversation: whoever sends the calls ends it with that.
+/// A server error in place of a reply is not for most conversations: whoever sends the calls ends them with that.
 pub trait Conversation: Send {
     /// The first step.
     fn begin(&mut self) -> Step;
 
     /// The step after the replies to what the last step sent, one for each call.
     fn resume(&mut self, replies: Vec<Value>) -> Step;
+
+    /// Whether an error in place of a reply tells it something, and ends nothing.
+    fn takes_errors(&self) -> bool {
+        false
+    }
 }
 
 /// The conversation of a request.
@@ -77,6 +91,64 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
         Operation::Enqueue { jobs, max_queued } => {
             Box::new(Enqueue::new(space, jobs, max_queued, now))
         }
+        Operation::Open => Box::new(Open::new(space)),
+        Operation::Ping => Box::new(Open::ping(space)),
+        Operation::Cancel(id) => Box::new(Ask::new(space, Wish::Cancel, id, now)),
+        Operation::RunNow(id) => Box::new(Ask::new(space, Wish::RunNow, id, now)),
+        Operation::Get(id) => Box::new(Get::new(space, id, now)),
+        Operation::Watch { id, version } => Box::new(Get::watch(space, id, version, now)),
+        Operation::List {
+            state,
+            queue,
+            handler,
+            owner,
+            cursor,
+            limit,
+        } => {
+            let wanted = Wanted {
+                state,
+                queue,
+                handler,
+                owner,
+            };
+            Box::new(List::new(space, wanted, cursor.as_deref(), limit, now))
+        }
+        Operation::Stats => Box::new(Survey::stats(space, now)),
+        Operation::NextDue => Box::new(Survey::next_due(space, now)),
+        Operation::Strip { limit } => Box::new(Sweep::new(space, Goal::Strip(limit), now)),
+        Operation::Prune { limit } => Box::new(Sweep::new(space, Goal::Prune(limit), now)),
+        Operation::Delete(id) => Box::new(Sweep::new(space, Goal::Delete(id), now)),
+        Operation::Progress { id, fence, body } => {
+            Box::new(Held::progress(space, (id, fence), &body, now))
+        }
+        Operation::Reserve {
+            id,
+            fence,
+            key,
+            nonce,
+            takeover,
+        } => Box::new(Held::reserve(
+            space,
+            (id, fence),
+            (&key, &nonce),
+            takeover,
+            now,
+        )),
+        Operation::Record {
+            id,
+            fence,
+            key,
+            nonce,
+            value,
+        } => Box::new(Held::record(
+            space,
+            (id, fence),
+            (&key, &nonce),
+            value.as_ref(),
+            now,
+        )),
+        Operation::Pause { queue, paused } => Box::new(Pause::new(space, queue, paused, now)),
+        Operation::Inspect => Box::new(Inspect),
         other => Box::new(Unknown(format!("{other:?}"))),
     }
 }

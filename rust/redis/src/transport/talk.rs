@@ -90,13 +90,14 @@ impl Talk {
     pub(crate) fn land(mut self, replies: &mut impl Iterator<Item = Value>) -> Landed {
         let mut refused: Option<redis::ServerError> = None;
         let mut unknown = false;
+        let takes_errors = self.conversation.takes_errors();
         for asked in self.calls.iter_mut().filter(|asked| asked.reply.is_none()) {
             match replies.next() {
                 Some(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
                     asked.whole = true;
                     unknown = true;
                 }
-                Some(Value::ServerError(error)) => refused = Some(error),
+                Some(Value::ServerError(error)) if !takes_errors => refused = Some(error),
                 reply => asked.reply = Some(reply.unwrap_or(Value::Nil)),
             }
         }
