@@ -60,6 +60,13 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ("queues", "default"),
         ("queues", ()),
         ("queues", ("a b",)),
+        ("queues", ("a", "b", "a")),
+        ("queues", {}),
+        ("queues", {"a b": 1}),
+        ("queues", {"a": 0}),
+        ("queues", {"a": 1001}),
+        ("queues", {"a": 1.5}),
+        ("queues", {"a": True}),
         ("expose_errors", 1),
         ("max_result_bytes", 0),
         ("max_json_depth", 100_000),
@@ -103,6 +110,17 @@ def test_lists_of_names_become_tuples() -> None:
     """A list of queues or headers is as good as a tuple."""
     settings = make_settings(queues=["a", "b"], idempotency_headers=["X-Request-Id"])
     assert (settings.queues, settings.idempotency_headers) == (("a", "b"), ("X-Request-Id",))
+
+
+def test_queues_may_have_weights() -> None:
+    """A mapping from names to weights is kept as it was given, whatever becomes of the one that was given."""
+    given = {"default": 3, "reports": 1}
+    settings = make_settings(queues=given)
+    given.clear()
+    assert settings.queues == settings.weights == {"default": 3, "reports": 1}
+    assert make_settings(queues=("default",)).weights is None
+    with pytest.raises(ConfigurationError, match=r"weight of queue 'reports' in queues must be .*1 to 1000, not 0"):
+        make_settings(queues={"default": 1, "reports": 0})
 
 
 @pytest.mark.parametrize("url", ["redis://localhost", "sqlite:///jobs.db", "postgresql+asyncpg://localhost/x"])
