@@ -21,6 +21,12 @@ def is_job_id(text: str) -> bool:
 def fingerprint_of(*parts: bytes) -> bytes:
     """Digest parts so that no two different sequences of parts look alike: their lengths go first."""
 
+def unquoted_key(value: bytes, /) -> str | None:
+    """Return the idempotency key that a header or parameter carries, unquoted, or None where it is malformed."""
+
+def is_key(text: str, /) -> bool:
+    """Tell whether the text can be an idempotency key, once unquoted: 1 to 255 visible ASCII characters."""
+
 def job_resource(job: Job, urls: JobUrls, result: bytes | None = None, /) -> bytes:
     """Write the job resource.
 
@@ -511,7 +517,15 @@ class Expired:
     """A run whose lease has passed: the facts that `decide` needs for its rescue."""
 
     def __init__(
-        self, *, job_id: str, fence: int, attempt: int, max_attempts: int, cancel_requested: bool, handler: str, queue: str
+        self,
+        *,
+        job_id: str,
+        fence: int,
+        attempt: int,
+        max_attempts: int,
+        cancel_requested: bool,
+        handler: str,
+        queue: str,
     ) -> None: ...
     @property
     def job_id(self) -> str: ...
@@ -640,3 +654,132 @@ class MemoryStore:
     def paused(self) -> list[str]: ...
     def reset(self) -> None:
         """Forget everything: a forked child's first act."""
+
+@final
+class RedisMailbox:
+    """Where the answers for one event loop arrive. `fd` is readable while there are some."""
+
+    @property
+    def fd(self) -> int: ...
+    def take(self) -> tuple[list[tuple[int, Any]], list[tuple[int, Exception]], list[tuple[Any, ...]]]:
+        """Take everything out: `(number, answer)`, `(number, exception)`, and notices.
+
+        A notice is `("ready", queue)`, `("changed", job_id)`, `("cancel", worker, job_id, fence)` or
+        `("reconnected",)`: anything may have happened that nobody was told of.
+        """
+
+@final
+class RedisKeeper:
+    """The runs of one worker whose leases the I/O thread renews, until they are dropped or LSE-4 ends it."""
+
+    @property
+    def lease_ms(self) -> int: ...
+    def hold(self, runs: Iterable[tuple[str, int, int]]) -> None:
+        """Renew runs `(job_id, fence, timeout_ms)`."""
+    def drop(self, leases: Iterable[tuple[str, int]]) -> None:
+        """Renew `(job_id, fence)` no more; harmless where one is not held."""
+    def drop_all(self) -> None: ...
+    def beat(self, now: int | None = None) -> None: ...
+    def renewable(self, now: int | None = None) -> list[tuple[str, int]]:
+        """The leases `(job_id, fence)` that LSE-4 lets live."""
+
+@final
+class RedisTransport:
+    """The way to one Redis server. Making it starts nothing; the thread starts at the first `flush`.
+
+    The methods that ask the store return the call's number, or None where no job can have that name; the answer
+    arrives in the mailbox. Nothing is sent before `flush`. Absent on Windows.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        tls: bool,
+        path: str | None,
+        username: str | None,
+        password: str | None,
+        database: int,
+        namespace: str,
+        timeout_ms: int,
+        wait_replicas: int,
+    ) -> None:
+        """Raises ConfigurationError where the address cannot work."""
+    def mailbox(self) -> RedisMailbox:
+        """Make a mailbox; it hears every notice, too."""
+    def flush(self) -> None:
+        """Send what was asked since the last time."""
+    def keeper(self, worker: str, lease_ms: int, max_stall_ms: int) -> RedisKeeper: ...
+    def listen(self, worker: str, queues: Sequence[str]) -> None:
+        """Hear of work in queues, and of cancels of a worker's runs."""
+    def hush(self, worker: str, queues: Sequence[str]) -> None:
+        """Hear of them no more."""
+    def listen_for_changes(self, mailbox: RedisMailbox) -> int:
+        """Hear of changes of watched jobs; once it does so, the call is answered."""
+    def close(self, mailbox: RedisMailbox) -> int:
+        """End everything; the call is answered when that is done."""
+    def ping(self, mailbox: RedisMailbox) -> int: ...
+    def enqueue(
+        self, mailbox: RedisMailbox, jobs: Sequence[NewJob], max_queued: int | None, now: int | None
+    ) -> int: ...
+    def claim(
+        self,
+        mailbox: RedisMailbox,
+        worker: str,
+        claim_id: str,
+        queues: Sequence[str],
+        limit: int,
+        lease_ms: int,
+        now: int | None,
+    ) -> int: ...
+    def release_claim(self, mailbox: RedisMailbox, claim_id: str, now: int | None) -> int: ...
+    def renew(self, mailbox: RedisMailbox, leases: Sequence[tuple[str, int]], lease_ms: int, now: int | None) -> int:
+        """Every job id must be one: ask `is_job_id` before."""
+    def settle(self, mailbox: RedisMailbox, settlements: Sequence[Settlement], now: int | None) -> int: ...
+    def expired(self, mailbox: RedisMailbox, limit: int, now: int | None) -> int: ...
+    def cancel(self, mailbox: RedisMailbox, job_id: str, now: int | None) -> int | None: ...
+    def run_now(self, mailbox: RedisMailbox, job_id: str, now: int | None) -> int | None: ...
+    def get(self, mailbox: RedisMailbox, job_id: str) -> int | None: ...
+    def watch(self, mailbox: RedisMailbox, job_id: str, version: int) -> int | None: ...
+    def list(
+        self,
+        mailbox: RedisMailbox,
+        state: _State | None,
+        queue: str | None,
+        handler: str | None,
+        owner: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> int: ...
+    def stats(self, mailbox: RedisMailbox, now: int | None) -> int: ...
+    def strip(self, mailbox: RedisMailbox, limit: int, now: int | None) -> int: ...
+    def prune(self, mailbox: RedisMailbox, limit: int, now: int | None) -> int: ...
+    def delete(self, mailbox: RedisMailbox, job_id: str) -> int | None: ...
+    def next_due(self, mailbox: RedisMailbox) -> int: ...
+    def progress(self, mailbox: RedisMailbox, job_id: str, fence: int, body: bytes, now: int | None) -> int | None: ...
+    def reserve(
+        self,
+        mailbox: RedisMailbox,
+        job_id: str,
+        fence: int,
+        key: str,
+        nonce: str,
+        takeover: bool,
+        now: int | None,
+    ) -> int | None: ...
+    def record(
+        self,
+        mailbox: RedisMailbox,
+        job_id: str,
+        fence: int,
+        key: str,
+        nonce: str,
+        value: bytes | None,
+        now: int | None,
+    ) -> int | None: ...
+    def pause(self, mailbox: RedisMailbox, queue: str, paused: bool) -> int: ...
+    def inspect(self, mailbox: RedisMailbox) -> int:
+        """What the server says of itself that concerns durability."""
+    def check(self, mailbox: RedisMailbox, cursor: str | None, limit: int) -> int:
+        """Compare records and indexes with each other, a page at a time."""

@@ -52,7 +52,7 @@ class AsyncEndpoints:
     Making one starts nothing: no thread, no connection, no event loop is touched before the application starts.
 
     Args:
-        store: Where jobs are kept: a URL (`memory://`) or a `Store`; None reads `ASYNCENDPOINTS_STORE_URL`.
+        store: Where jobs are kept: a URL (`redis://…`, `memory://`) or a `Store`; None: `ASYNCENDPOINTS_STORE_URL`.
         **settings: See `asyncendpoints.settings.Settings`.
 
     Raises:
@@ -61,7 +61,8 @@ class AsyncEndpoints:
 
     def __init__(self, store: str | Store | None = None, **settings: Unpack[SettingOptions]) -> None:
         self.registry = Registry()
-        self.engine = Engine(open_store(store), self.registry, make_settings(**settings))
+        made = make_settings(**settings)
+        self.engine = Engine(open_store(store, made.namespace), self.registry, made)
         self._application: Starlette | None = None
 
     @property

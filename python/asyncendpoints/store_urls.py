@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.stores.memory import MemoryStore
+from asyncendpoints.stores.redis_url import SCHEMES as REDIS
 
 if TYPE_CHECKING:
     from asyncendpoints.stores.base import Store
@@ -15,17 +16,18 @@ if TYPE_CHECKING:
 STORE_URL: Final = "ASYNCENDPOINTS_STORE_URL"
 """The environment variable that names the store where the application does not."""
 
-_COMING: Final = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb", "redis", "rediss"})
+_COMING: Final = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb"})
 
 
-def open_store(store: str | Store | None) -> Store:
+def open_store(store: str | Store | None, namespace: str = "default") -> Store:
     """Return the store that a URL names.
 
     Args:
         store: A URL, a store, or None for the URL in `ASYNCENDPOINTS_STORE_URL`, without which it is `memory://`.
+        namespace: Separates applications that share one store, where the URL names no namespace itself.
 
     Raises:
-        ConfigurationError: The URL names no store that this release has.
+        ConfigurationError: The URL names no store that this release has, or a part of it cannot work.
     """
     if store is None:
         store = os.environ.get(STORE_URL) or "memory://"
@@ -36,12 +38,16 @@ def open_store(store: str | Store | None) -> Store:
         return MemoryStore()
     if scheme == "memory":
         raise ConfigurationError("the memory store's URL is memory:// and nothing else")
+    if scheme in REDIS:
+        from asyncendpoints.stores.redis import RedisStore
+
+        return RedisStore(store, namespace=namespace)
     if scheme in _COMING:
         raise ConfigurationError(
-            f"{scheme}:// stores are not in this release; it supports memory:// and objects that implement "
+            f"{scheme}:// stores are not in this release; it supports memory://, redis:// and objects that implement "
             "asyncendpoints.stores.base.Store"
         )
     raise ConfigurationError(
-        f"the store must be a URL such as memory://, or an object that implements "
+        f"the store must be a URL such as redis://localhost or memory://, or an object that implements "
         f"asyncendpoints.stores.base.Store; {scheme or 'a text without a scheme'!r} names none"
     )

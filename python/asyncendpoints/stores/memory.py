@@ -15,7 +15,7 @@ from asyncendpoints import _core
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreStats, StoreTraits
 from asyncendpoints.stores.memory_keeper import MemoryLeaseKeeper, moment_of
-from asyncendpoints.stores.memory_wakes import Listeners, Waiters
+from asyncendpoints.stores.wakes import Listeners, Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

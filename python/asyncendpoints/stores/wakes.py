@@ -1,4 +1,4 @@
-"""Who is told by the memory store: the listeners of workers, and the waiters for one job's next change.
+"""Who is told by a store: the listeners of workers, and the waiters for one job's next change.
 
 Everything here may be called from any thread. A lock guards what is changed; what is read on the way of an
 operation is never changed in place, so that telling takes no lock.
@@ -120,6 +120,10 @@ class Listeners:
             woken = tuple({id(each): each for queue in queues for each in self._by_queue.get(queue, ())}.values())
         for listener in woken:
             listener.wake()
+
+    def wake_all(self) -> None:
+        """Wake every listener."""
+        self.wake(list(self._by_queue))
 
     def cancel(self, cancels: Sequence[tuple[str, str, int]]) -> None:
         """Tell workers of runs whose cancellation was asked for: `(worker, job_id, fence)`."""

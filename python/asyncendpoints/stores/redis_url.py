@@ -1,0 +1,129 @@
+"""What a Redis URL says: where the server is, and how to use it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from asyncendpoints.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
+TIMEOUT: Final = 5.0
+"""Seconds after which a call gives up, unless the URL says otherwise."""
+LONGEST_TIMEOUT: Final = 3_600.0
+MOST_REPLICAS: Final = 100
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PARAMETERS: Final = ("namespace", "timeout", "wait_replicas", "db")
+_FORMS: Final = "redis://[user:password@]host[:port][/database], rediss://… for TLS, or unix://[user:password@]/path/to/socket[?db=…]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisAddress:
+    """Where the server is, and how to use it."""
+
+    host: str = "localhost"
+    port: int = 6379
+    tls: bool = False
+    path: str | None = None
+    """The socket in the file system, where there is no host."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    database: int = 0
+    namespace: str | None = None
+    """Separates applications; None leaves it to the settings."""
+    timeout: float = TIMEOUT
+    """Seconds after which a call gives up."""
+    wait_replicas: int = 0
+    """How many replicas must confirm a submission."""
+
+    def __str__(self) -> str:
+        place = f"unix://{self.path}" if self.path is not None else f"{self._scheme}://{self.host}:{self.port}"
+        return f"{place}, database {self.database}"
+
+    @property
+    def _scheme(self) -> str:
+        return "rediss" if self.tls else "redis"
+
+
+def parse_redis_url(url: str) -> RedisAddress:
+    """Read a URL.
+
+    Raises:
+        ConfigurationError: It is no Redis URL, or a part of it cannot work. The message never holds the password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"the Redis URL cannot be read ({error}); its form is {_FORMS}") from None
+    if parts.scheme not in SCHEMES:
+        raise ConfigurationError(f"{parts.scheme!r} is no scheme of a Redis URL; its form is {_FORMS}")
+    parameters = _parameters(parts.query)
+    is_unix = parts.scheme == "unix"
+    database = parameters.get("db", "" if is_unix else parts.path.strip("/"))
+    return RedisAddress(
+        host=parts.hostname or "localhost",
+        port=6379 if port is None else port,
+        tls=parts.scheme == "rediss",
+        path=_socket(parts) if is_unix else None,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        database=_whole("the database", database or "0", 0, 2**31 - 1),
+        namespace=_namespace(parameters.get("namespace")),
+        timeout=_timeout(parameters.get("timeout")),
+        wait_replicas=_whole("wait_replicas", parameters.get("wait_replicas", "0"), 0, MOST_REPLICAS),
+    )
+
+
+def _parameters(query: str) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in _PARAMETERS:
+            known = ", ".join(_PARAMETERS)
+            raise ConfigurationError(f"{name!r} is no parameter of a Redis URL; they are {known}")
+        if name in parameters:
+            raise ConfigurationError(f"the parameter {name!r} of the Redis URL is there more than once")
+        parameters[name] = value
+    return parameters
+
+
+def _socket(parts: SplitResult) -> str:
+    if parts.hostname or not parts.path.startswith("/"):
+        raise ConfigurationError(f"a unix:// URL names an absolute path, after three slashes; the forms are {_FORMS}")
+    return unquote(parts.path)
+
+
+def _namespace(value: str | None) -> str | None:
+    if value is not None and not _NAME.fullmatch(value):
+        raise ConfigurationError(
+            f"namespace in the Redis URL must be a name that matches {_NAME.pattern}, not {value!r}"
+        )
+    return value
+
+
+def _timeout(value: str | None) -> float:
+    if value is None:
+        return TIMEOUT
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0.05 <= seconds <= LONGEST_TIMEOUT:
+        raise ConfigurationError(
+            f"timeout in the Redis URL must be a number of seconds from 0.05 to {LONGEST_TIMEOUT:g}, not {value!r}"
+        )
+    return seconds
+
+
+def _whole(what: str, value: str, least: int, most: int) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 10 and least <= int(value) <= most):
+        raise ConfigurationError(
+            f"{what} in the Redis URL must be a whole number from {least} to {most}, not {value!r}"
+        )
+    return int(value)
