@@ -24,7 +24,7 @@ pub fn encode(record: &Record) -> Result<Vec<u8>, Failure> {
     to.time(record.updated_at);
     to.time(record.ready_at);
     to.push(record.max_attempts);
-    to.push(record.priority.saturating_add(100).cast_unsigned());
+    to.push(record.priority.wrapping_add(100).cast_unsigned());
     to.time(record.created_at);
     to.extend_from_slice(&record.chunk.to_le_bytes());
     to.time(record.retention.completed_ms);
