@@ -7,7 +7,7 @@ import random
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from asyncendpoints.context import Effect
     from asyncendpoints.stores.base import Store
 
+R = TypeVar("R")
+
 LONGEST_KEY: Final = 255
 _LONGEST_PAUSE: Final = 5.0
 
 _held: Final[ContextVar[frozenset[asyncio.Lock]]] = ContextVar("asyncendpoints_effects", default=frozenset())
 """The turns of the effects within which a call is made."""
+_ending: Final[set[asyncio.Task[Any]]] = set()
+"""Writes on their way: the loop itself holds its tasks only weakly."""
 _value_type: Final = ResultType()
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -40,15 +44,16 @@ class Effects:
         claim: The run.
         store: Where effects are reserved and recorded.
         clock: Gives the store its `now`.
+        loop: The worker's, whatever thread asks first.
     """
 
     __slots__ = ("_claim", "_clock", "_loop", "_running", "_store")
 
-    def __init__(self, claim: Claim, store: Store, clock: Clock) -> None:
+    def __init__(self, claim: Claim, store: Store, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self._claim = claim
         self._store = store
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._running: dict[str, asyncio.Lock] = {}
 
     async def once(self, effect: Effect) -> Any:
@@ -111,6 +116,10 @@ class Effects:
         known = True
         try:
             known, value = await self._reserve(effect, nonce)
+        except asyncio.CancelledError:
+            # Whether it is reserved is not known here; that nothing was begun is.
+            await _to_the_end(self._write(effect.key, nonce, None))
+            raise
         finally:
             if known:
                 turn.release()
@@ -144,17 +153,19 @@ class Effects:
 
     async def _record(self, effect: Effect, nonce: str, value: bytes | None) -> None:
         """Record the value, or give the reservation back where there is none, and end the key's turn."""
-        claim = self._claim
         try:
-            recorded = await _answered(
-                lambda: self._store.record(
-                    claim.job_id, claim.fence, effect.key, nonce, value, now=self._clock.store_now()
-                )
-            )
+            recorded = await _to_the_end(self._write(effect.key, nonce, value))
         finally:
             self._running[effect.key].release()
         if not recorded:
-            raise StaleLease(f"job {claim.job_id} is no longer this run's; the end of {effect.key!r} was not recorded")
+            job_id = self._claim.job_id
+            raise StaleLease(f"job {job_id} is no longer this run's; the end of {effect.key!r} was not recorded")
+
+    async def _write(self, key: str, nonce: str, value: bytes | None) -> bool:
+        claim = self._claim
+        return await _answered(
+            lambda: self._store.record(claim.job_id, claim.fence, key, nonce, value, now=self._clock.store_now())
+        )
 
 
 @contextmanager
@@ -170,6 +181,28 @@ def _inside(turn: asyncio.Lock) -> Generator[None]:
 def _encode(value: Any) -> bytes:
     # A recorded None is JSON's null: no value at all would give the reservation back.
     return _value_type.encode(value) or b"null"
+
+
+async def _to_the_end(call: Coroutine[Any, Any, R]) -> R:
+    """Await what a cancel must not cut off, because another attempt would pay for it; the cancel then goes on.
+
+    Whoever cannot wait cancels a second time; the call goes on all the same.
+    """
+    task = asyncio.get_running_loop().create_task(call)
+    _ending.add(task)
+    task.add_done_callback(_forget)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _ending.discard(task)
+    if not task.cancelled():
+        # Nobody asks any more where a cancel came first: how it ended is seen here.
+        task.exception()
 
 
 async def _answered(ask: Callable[[], Awaitable[Any]]) -> Any:

@@ -16,7 +16,7 @@ import msgspec
 from asyncendpoints.calls import call_in_thread
 from asyncendpoints.context import JobContext, current_job
 from asyncendpoints.effects import Effects
-from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable
+from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable, StaleLease
 from asyncendpoints.failures import (
     RELEASED,
     STOPPED,
@@ -72,13 +72,14 @@ class Services:
         threads: Where plain functions run.
     """
 
-    __slots__ = ("clock", "settings", "store", "threads")
+    __slots__ = ("clock", "loop", "settings", "store", "threads")
 
     def __init__(self, store: Store, clock: Clock, settings: Settings, threads: Threads) -> None:
         self.store = store
         self.clock = clock
         self.settings = settings
         self.threads = threads
+        self.loop = asyncio.get_running_loop()
 
 
 class Run:
@@ -153,14 +154,14 @@ class Run:
     def progress(self) -> Progress:
         """Writes the run's progress."""
         if self.progress_writer is None:
-            self.progress_writer = Progress(self.claim, self.services.store, self.services.clock)
+            self.progress_writer = Progress(self.claim, self.services.store, self.services.clock, self.services.loop)
         return self.progress_writer
 
     @property
     def effects(self) -> Effects:
         """Runs its side effects at most once."""
         if self._effects is None:
-            self._effects = Effects(self.claim, self.services.store, self.services.clock)
+            self._effects = Effects(self.claim, self.services.store, self.services.clock, self.services.loop)
         return self._effects
 
 
@@ -222,8 +223,13 @@ async def _call_with_arguments(run: Run, handler: Handler, arguments: ArgumentSo
     async with AsyncExitStack() as stack:
         positional, named = await arguments.resolve(context, request, run.claim.payload, stack)
         if handler.is_async:
-            return await handler.function(*positional, **named)
-        return await call_in_thread(run, partial(handler.function, *positional, **named))
+            value = await handler.function(*positional, **named)
+        else:
+            value = await call_in_thread(run, partial(handler.function, *positional, **named))
+        if run.settled or run.is_late:
+            # Another attempt may do the same work: what the dependencies hold, such as a transaction, must not stand.
+            raise StaleLease(f"job {run.claim.job_id} is no longer this run's; its handler returned too late")
+        return value
 
 
 def _read_request(context: JobContext[Any]) -> StoredRequest:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from asyncendpoints.calls import refuse_on_loop
-from asyncendpoints.errors import StaleLease, StoreUnavailable
+from asyncendpoints.errors import ResultNotSerializable, StaleLease, StoreUnavailable
 from asyncendpoints.observability.logging import about, log_safely
+from asyncendpoints.payload import ResultType
 from asyncendpoints.timing import Backoff
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ INTERVAL: Final = 0.1
 LIMIT: Final = 65_536
 """How many bytes of encoded progress are stored."""
 
+_data_type: Final = ResultType()
 _encode: Final = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
@@ -34,15 +36,22 @@ def encode_progress(percent: float | None, message: str | None, data: Any) -> by
     Raises:
         ValueError: A value is out of its bounds, or cannot be written as JSON.
     """
-    if percent is not None and (isinstance(percent, bool) or not 0 <= percent <= 100):
-        raise ValueError(f"percent must be from 0 to 100, or None, not {percent!r}")
+    if percent is not None and not _is_percentage(percent):
+        raise ValueError(f"percent must be a number from 0 to 100, or None, not {percent!r}")
+    if message is not None and not isinstance(message, str):
+        raise ValueError(f"message must be text, or None, not {message!r}")
     try:
-        body = _encode({"percent": percent, "message": message, "data": data})
-    except (TypeError, RecursionError, msgspec.MsgspecError) as error:
+        encoded = _data_type.encode(data)
+        body = _encode({"percent": percent, "message": message, "data": msgspec.Raw(encoded or b"null")})
+    except (ResultNotSerializable, TypeError, RecursionError, ValueError) as error:
         raise ValueError(f"progress must be JSON: {error}") from error
     if len(body) > LIMIT:
         raise ValueError(f"progress must be at most {LIMIT} bytes of JSON, not {len(body)}")
     return body
+
+
+def _is_percentage(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 100
 
 
 class Progress:
@@ -52,15 +61,16 @@ class Progress:
         claim: The run.
         store: Where it is written.
         clock: Times the joining.
+        loop: The worker's, whatever thread asks first.
     """
 
     __slots__ = ("_backoff", "_claim", "_clock", "_loop", "_pending", "_stale", "_store", "_timer", "_writing")
 
-    def __init__(self, claim: Claim, store: Store, clock: Clock) -> None:
+    def __init__(self, claim: Claim, store: Store, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self._claim = claim
         self._store = store
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._backoff = Backoff(INTERVAL)
         self._pending: bytes | None = None
         self._timer: Timer | None = None

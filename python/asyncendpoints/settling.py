@@ -34,7 +34,7 @@ class Settler:
     Args:
         store: Where they are written.
         clock: Gives the store its `now`, and times the repetitions.
-        on_settled: Told what became of each run: the state that its job went to, or `stale`.
+        on_settled: Told what became of each run: the state that its job went to, `stale`, or `unwritten`.
     """
 
     def __init__(
@@ -86,8 +86,9 @@ class Settler:
             await self._work.wait()
             self._work.clear()
             ends, self._ends = self._ends, []
+            settlements = self._settlements(ends)
             self._in_flight = len(ends)
-            states = await self._write(self._settlements(ends))
+            states = await self._write(settlements)
             self._in_flight = 0
             try:
                 self._on_settled(ends, states)
@@ -98,16 +99,23 @@ class Settler:
             if not self._ends:
                 self._empty.set()
 
-    def _settlements(self, ends: Sequence[tuple[Run, Outcome]]) -> list[Settlement]:
+    def _settlements(self, ends: list[tuple[Run, Outcome]]) -> list[Settlement]:
+        try:
+            return [_settlement(end, nonce) for end, nonce in zip(ends, self._nonces)]  # noqa: B905 (endless)
+        except Exception:  # which one it was is found out, and told, below
+            return self._settlements_one_by_one(ends)
+
+    def _settlements_one_by_one(self, ends: list[tuple[Run, Outcome]]) -> list[Settlement]:
+        """Leave out, and take from `ends`, what cannot be written: its lease expires, and others must not wait."""
         settlements: list[Settlement] = []
-        for (run, (event, result, result_meta, error, _)), nonce in zip(ends, self._nonces):  # noqa: B905 (endless)
-            if event == "returned":
-                settlement = Settlement.of(run.claim, event, nonce, result, result_meta)
-            else:
-                backoff = None if run.handler is None else run.handler.backoff
-                seed = random.getrandbits(63)
-                settlement = Settlement.of(run.claim, event, nonce, error=error, backoff=backoff, seed=seed)
-            settlements.append(settlement)
+        for end in tuple(ends):
+            try:
+                settlements.append(_settlement(end, next(self._nonces)))
+            except Exception:
+                ends.remove(end)
+                message = "the end of a run of job %s cannot be written; its lease will expire, and the run be repeated"
+                log_safely(_log, logging.ERROR, message, end[0].claim.job_id, exc_info=True)
+                self._on_settled([end], ["unwritten"])
         return settlements
 
     async def _write(self, settlements: Sequence[Settlement]) -> Sequence[str]:
@@ -126,3 +134,12 @@ class Settler:
             pause = CLOSING_PAUSE if self._closing else backoff.pause()
             self._hurry.clear()
             await wait_for_event(self._hurry, pause, self._clock)
+
+
+def _settlement(end: tuple[Run, Outcome], nonce: int) -> Settlement:
+    run, (event, result, result_meta, error, _) = end
+    if event == "returned":
+        return Settlement.of(run.claim, event, nonce, result, result_meta)
+    backoff = None if run.handler is None else run.handler.backoff
+    seed = random.getrandbits(63)
+    return Settlement.of(run.claim, event, nonce, error=error, backoff=backoff, seed=seed)

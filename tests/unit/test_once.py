@@ -302,3 +302,75 @@ async def test_a_redriven_job_shares_the_effects_of_the_first() -> None:
         job = await jobs.wait(job.job_id, 5)
         assert (job.state, job.result, provider.charges) == ("completed", b'{"receipt":1}', 1)
         await until(lambda: jobs.engine.worker is not None and jobs.engine.worker.running == 0)
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_the_blocking_twins_work_from_any_thread_at_any_time(blocking: bool) -> None:
+    """A thread that an asynchronous handler started may ask first: what it asks for belongs to the worker's loop."""
+    async with running() as jobs:
+
+        @jobs.handler()
+        async def work(job: JobContext[None]) -> Any:
+            if blocking:
+                return await asyncio.to_thread(job.from_thread.once, "key", lambda: 7)
+            return await asyncio.to_thread(job.from_thread.progress, 50)
+
+        job = await ended(jobs, work)
+        assert (job.state, job.progress is None) == ("completed", blocking)
+
+
+class SlowReserve(MemoryStore):
+    """Reserves, and keeps its first answer to itself."""
+
+    slow = True
+
+    async def reserve(self, *arguments: Any, **options: Any) -> Any:
+        """Reserve an effect."""
+        answer = await super().reserve(*arguments, **options)
+        if self.slow:
+            self.slow = False
+            await asyncio.Event().wait()
+        return answer
+
+
+async def test_an_effect_that_never_began_is_not_uncertain() -> None:
+    """A timeout while the answer to a reservation is on its way gives it back: the next attempt runs the effect."""
+    runs: list[int] = []
+    jobs = AsyncEndpoints("memory://")
+
+    @jobs.handler(retry=Retry(max_attempts=2, backoff=Fixed(0)), timeout=5)
+    async def work(job: JobContext[None]) -> Any:
+        return await job.once("key", lambda: runs.append(job.attempt) or job.attempt)
+
+    async with Testing(jobs, store=SlowReserve(), patience=0.1) as testing:
+        submission = await jobs.submit(work)
+        await testing.advance(20)
+        job = await jobs.get(submission.job.job_id)
+    assert (job.state, job.result, runs) == ("completed", b"2", [2])
+
+
+async def test_a_cancel_does_not_lose_the_value_of_an_effect_that_ran() -> None:
+    """A handler that is cancelled while its effect is recorded has recorded it: a redrive gets the value."""
+    jobs = AsyncEndpoints("memory://")
+    store = FaultyStore(MemoryStore())
+    runs: list[int] = []
+
+    @jobs.handler(retry=Retry(max_attempts=2, backoff=Fixed(0)))
+    async def work(job: JobContext[None]) -> Any:
+        effect = asyncio.create_task(job.once("key", lambda: runs.append(job.attempt) or 7))
+        if job.attempt == 1:
+            while not runs:
+                await asyncio.sleep(0)
+            effect.cancel()
+            await asyncio.sleep(0)
+            store.release("record")
+            await asyncio.wait({effect})
+            raise ConnectionError
+        return await effect
+
+    async with Testing(jobs, store=store) as testing:
+        store.hold("record")
+        submission = await jobs.submit(work)
+        await testing.advance(10)
+        job = await jobs.get(submission.job.job_id)
+    assert (job.state, job.result, runs) == ("completed", b"7", [1])

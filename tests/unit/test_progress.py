@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from asyncendpoints import AsyncEndpoints, JobContext, Retry
+from asyncendpoints.progress import encode_progress
 from asyncendpoints.stores.memory import MemoryStore
 from asyncendpoints.testing import FaultyStore, Testing
 from tests.support.running import PATIENCE, ended, problem, running, until
@@ -176,3 +179,21 @@ async def test_the_blocking_twins_are_refused_on_the_event_loop() -> None:
             detail = problem(await ended(jobs, handler))["detail"]
             assert detail.startswith("RuntimeError: ")
             assert remedy in detail
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"percent": "5"},
+        {"percent": float("nan")},
+        {"percent": True},
+        {"message": 5},
+        {"message": "\ud800"},
+        {"data": {"a": float("inf")}},
+        {"data": object()},
+    ],
+)
+def test_progress_that_json_would_change_is_refused(report: dict[str, Any]) -> None:
+    """Progress is what the contract says, or an error: nothing becomes null or text in silence."""
+    with pytest.raises(ValueError, match="must be"):
+        encode_progress(**{"percent": None, "message": None, "data": None, **report})
