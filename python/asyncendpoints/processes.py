@@ -57,6 +57,7 @@ class Supervisor:
         self._command = [sys.executable, "-m", "asyncendpoints", *arguments]
         self._workers: dict[Process, int] = {}
         self._stopping = asyncio.Event()
+        self._signals = 0
         self._order = b""
         self._failed = 0
 
@@ -71,7 +72,8 @@ class Supervisor:
         return max(self._failed, *codes)
 
     def _signalled(self, number: signal.Signals) -> None:
-        if not self._stopping.is_set():
+        self._signals += 1
+        if self._signals == 1:
             _log.info("%s received, the workers drain", number.name)
             self._end(DRAIN)
             return
