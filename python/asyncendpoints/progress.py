@@ -38,7 +38,7 @@ def encode_progress(percent: float | None, message: str | None, data: Any) -> by
     """
     if percent is not None and not _is_percentage(percent):
         raise ValueError(f"percent must be a number from 0 to 100, or None, not {percent!r}")
-    if message is not None and not isinstance(message, str):
+    if message is not None and not _is_text(message):
         raise ValueError(f"message must be text, or None, not {message!r}")
     try:
         encoded = _data_type.encode(data)
@@ -52,6 +52,10 @@ def encode_progress(percent: float | None, message: str | None, data: Any) -> by
 
 def _is_percentage(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 100
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 class Progress:
