@@ -7,7 +7,9 @@ use redis::Value;
 use crate::call::Call;
 use crate::keys::KeySpace;
 use crate::operations::cancel::{Ask, Wish};
+use crate::operations::claim::{self, Claim};
 use crate::operations::enqueue::Enqueue;
+use crate::operations::expired::Expired;
 use crate::operations::get::Get;
 use crate::operations::held::Held;
 use crate::operations::inspect::Inspect;
@@ -16,6 +18,9 @@ use crate::operations::open::Open;
 use crate::operations::pause::Pause;
 use crate::operations::stats::Survey;
 use crate::operations::sweep::{Goal, Sweep};
+use crate::operations::release::ReleaseClaim;
+use crate::operations::renew::Renew;
+use crate::operations::settle::Settle;
 use crate::request::{Answer, Operation, Request};
 
 /// What a conversation wants next.
@@ -91,6 +96,28 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
         Operation::Enqueue { jobs, max_queued } => {
             Box::new(Enqueue::new(space, jobs, max_queued, now))
         }
+        Operation::Claim {
+            worker,
+            claim_id,
+            queues,
+            limit,
+            lease_ms,
+        } => {
+            let wanted = claim::Wanted {
+                worker,
+                claim_id,
+                queues,
+                limit,
+                lease_ms,
+            };
+            Box::new(Claim::new(space, wanted, now))
+        }
+        Operation::ReleaseClaim { claim_id } => Box::new(ReleaseClaim::new(space, &claim_id, now)),
+        Operation::Renew { leases, lease_ms } => {
+            Box::new(Renew::new(space, leases, lease_ms, now))
+        }
+        Operation::Settle(settlements) => Box::new(Settle::new(space, settlements, now)),
+        Operation::Expired { limit } => Box::new(Expired::new(space, limit, now)),
         Operation::Open => Box::new(Open::new(space)),
         Operation::Ping => Box::new(Open::ping(space)),
         Operation::Cancel(id) => Box::new(Ask::new(space, Wish::Cancel, id, now)),

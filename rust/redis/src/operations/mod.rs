@@ -2,7 +2,9 @@
 
 pub mod batch;
 pub(crate) mod cancel;
+pub(crate) mod claim;
 pub(crate) mod enqueue;
+pub(crate) mod expired;
 pub(crate) mod get;
 pub(crate) mod held;
 pub(crate) mod inspect;
@@ -10,6 +12,10 @@ pub(crate) mod list;
 pub(crate) mod open;
 mod parts;
 pub(crate) mod pause;
+pub(crate) mod release;
+pub(crate) mod renew;
+mod replace;
+pub(crate) mod settle;
 mod single;
 pub(crate) mod stats;
 pub(crate) mod sweep;
@@ -21,7 +27,10 @@ use crate::script::Script;
 pub(crate) const SCRIPTS: &[&Script] = &[
     &cancel::RUN_NOW,
     &cancel::SCRIPT,
+    &claim::SCRIPT,
     &enqueue::SCRIPT,
+    &expired::PROMOTE,
+    &expired::SCRIPT,
     &get::SCRIPT,
     &get::WATCH,
     &held::PROGRESS,
@@ -31,6 +40,10 @@ pub(crate) const SCRIPTS: &[&Script] = &[
     &list::LIST,
     &open::SCRIPT,
     &pause::SCRIPT,
+    &release::SCRIPT,
+    &renew::SCRIPT,
+    &replace::SCRIPT,
+    &settle::SCRIPT,
     &stats::NEXT_DUE,
     &stats::STATS,
     &sweep::PRUNABLE,

@@ -10,7 +10,7 @@ use redis::Value;
 use crate::call::Call;
 use crate::conversation::Failure;
 use crate::keys::{BodyKind, KeySpace};
-use crate::record::{View, decode};
+use crate::record::{MARK, View, decode};
 use crate::reply;
 
 /// How many jobs one script call takes at most: what bounds how long others wait for it.
@@ -25,6 +25,19 @@ pub(crate) const fn row(from: State, event: Event) -> State {
         Ok(to) => to,
         Err(_) => panic!("the table lacks a row that a script goes by"),
     }
+}
+
+/// What a due job becomes, and a claimed one: the state of all that run.
+pub(crate) const PROMOTED: State = row(State::Scheduled, Event::Promote);
+pub(crate) const CLAIMED: State = row(State::Queued, Event::Claim);
+
+/// How many scheduled jobs are promoted at once at most (CLM-6), so that no call takes long.
+pub(crate) const PROMOTIONS: u64 = 1_000;
+
+/// What a run keeps of the claim that began it.
+pub(crate) fn mark_of(claim_id: &str) -> [u8; MARK] {
+    let digest = sha1_smol::Sha1::from(claim_id).digest().bytes();
+    std::array::from_fn(|i| digest[i])
 }
 
 /// The time, as the first argument of every script.

@@ -36,6 +36,11 @@ impl Record {
             .map(|(kind, _)| kind)
     }
 
+    /// Those that a claim is answered with.
+    pub(crate) fn out_of_claimed(&self) -> impl Iterator<Item = BodyKind> {
+        self.out().filter(|kind| *kind != BodyKind::Result)
+    }
+
     /// Put a body in its place that was read from its own key.
     pub fn fill(&mut self, kind: BodyKind, body: Body) {
         let place = match kind {

@@ -1,0 +1,110 @@
+//! Release a claim: give back, uncharged, every run that it began and that still runs.
+
+use std::sync::Arc;
+
+use asyncendpoints_core::answer::{Settled, Settlement};
+use asyncendpoints_core::decide::{Facts, RunEvent, Verdict, decide};
+use asyncendpoints_core::retry::Backoff;
+use redis::Value;
+
+use super::parts::{CLAIMED, code, mark_of, time};
+use super::settle::Settle;
+use crate::call::Call;
+use crate::conversation::{Conversation, Failure, Step};
+use crate::keys::{KeySpace, id_of};
+use crate::reply::{self, Reply};
+use crate::request::Answer;
+use crate::script::{Access, Script, compose};
+
+pub(super) static SCRIPT: Script = Script::new(
+    "release_claim",
+    Access::Reads,
+    "shard",
+    "now:time mark:bytes running:state",
+    compose!("release_claim": "keys" "record"),
+);
+
+const NAME: &str = "release_claim";
+
+/// Finds the runs of a claim, then settles them as released.
+pub(crate) struct ReleaseClaim {
+    space: Arc<KeySpace>,
+    mark: [u8; 8],
+    now: Option<u64>,
+    settle: Option<Settle>,
+}
+
+impl ReleaseClaim {
+    pub(crate) fn new(space: Arc<KeySpace>, claim_id: &str, now: Option<u64>) -> Self {
+        Self {
+            space,
+            mark: mark_of(claim_id),
+            now,
+            settle: None,
+        }
+    }
+
+    fn find(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
+        let mut reply = Reply::array(NAME, reply::only(NAME, replies)?)?;
+        let (Some(verdict), Some(verdict_if_canceled)) = (released(false), released(true)) else {
+            return Ok(Step::Done(Answer::Count(0)));
+        };
+        let mut settlements = Vec::with_capacity(reply.len() / 3);
+        while reply.len() > 0 {
+            let id = id_of(&reply.bytes()?).ok_or_else(|| reply::missing(NAME, "id of a job"))?;
+            let fence = reply.number()?;
+            let queue = String::from_utf8(reply.bytes()?)
+                .map_err(|_| reply::missing(NAME, "name of a queue"))?;
+            settlements.push(Settlement {
+                id,
+                fence,
+                queue: Some(Arc::from(queue)),
+                verdict,
+                verdict_if_canceled,
+                nonce: 0,
+                only_expired: false,
+                result: None,
+                error: None,
+            });
+        }
+        let mut settle = Settle::new(Arc::clone(&self.space), settlements, self.now);
+        let step = settle.begin();
+        self.settle = Some(settle);
+        Ok(counted(step))
+    }
+}
+
+impl Conversation for ReleaseClaim {
+    fn begin(&mut self) -> Step {
+        let args = vec![time(self.now), self.mark.to_vec(), code(CLAIMED)];
+        Step::Send(vec![Call::Script {
+            script: &SCRIPT,
+            keys: self.space.shard_keys(),
+            args,
+        }])
+    }
+
+    fn resume(&mut self, replies: Vec<Value>) -> Step {
+        match &mut self.settle {
+            Some(settle) => counted(settle.resume(replies)),
+            None => self.find(replies).unwrap_or_else(Step::Failed),
+        }
+    }
+}
+
+/// How many were released, when they are.
+fn counted(step: Step) -> Step {
+    match step {
+        Step::Done(Answer::Settled(answers)) => {
+            let released = answers.iter().filter(|answer| **answer != Settled::Stale);
+            Step::Done(Answer::Count(released.count() as u64))
+        }
+        other => other,
+    }
+}
+
+/// The verdict on a run that is given back. It depends on nothing else, and no delay comes of it.
+fn released(cancel_requested: bool) -> Option<Verdict> {
+    let facts = Facts::running(1, 1, cancel_requested);
+    decide(facts, RunEvent::Released, &Backoff::default(), 0).ok()
+}
