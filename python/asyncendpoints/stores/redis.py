@@ -71,6 +71,7 @@ class RedisStore:
         self._users = 0
         self._traits = StoreTraits(
             name="redis",
+            address=str(self._address),
             durability="What the server does for accepted jobs is known once the store is open.",
             shared=True,
             lossless_wakeups=False,
