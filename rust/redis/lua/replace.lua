@@ -1,30 +1,36 @@
--- Put the record of a failed job in place of bytes that are no record, while they are what was seen. Which index it was in
--- tells what it was counted as; where its chunk cannot be read any more, it is searched.
--- KEYS: shard ready due request payload result
--- ARGV: now:time id:id seen:bytes record:bytes queue:name searched:flag failed:state queued:state scheduled:state running:state key_for:ms
-local id, seen, bytes, queue, searched = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
-local failed, key_for = tonumber(ARGV[7]), tonumber(ARGV[11])
-local READY, DUE = KEYS[OWN_KEYS + 1], KEYS[OWN_KEYS + 2]
-if call('HGET', JOB, id) ~= seen then return 'moved' end
+-- Put the record of a failed job in place of a running one that cannot be read, while it is as it was found; 0 where it is
+-- not. Where its chunk of the listing could not be read either, it is searched.
+-- KEYS: shard body*
+-- ARGV: now:time id:id found:bytes record:bytes running:state failed:state queue:name strip_at:ms? forgotten_at:ms created_at:ms
+local id, bytes, queue = ARGV[2], ARGV[4], ARGV[7]
+if call('HGET', JOB, id) ~= ARGV[3] or not call('ZSCORE', LEASE, id) then return 0 end
 
-local created_at, chunk, _, kept_for = read_base(bytes)
-if searched then
+local function is_in(number)
+  local members = call('HGET', LIST, number) or ''
+  for at = 1, #members, 16 do
+    if sub(members, at, at + 15) == id then return true end
+  end
+  return false
+end
+
+local _, chunk = read_base(bytes)
+if not is_in(chunk) then
   for _, number in ipairs(call('ZREVRANGE', CHUNKS, 0, -1)) do
-    if string.find(call('HGET', LIST, number) or '', id, 1, true) then
+    if is_in(number) then
       chunk = tonumber(number)
       break
     end
   end
 end
-for i, key in ipairs({ READY, DUE, LEASE }) do
-  if call('ZSCORE', key, id) then count(tonumber(ARGV[7 + i]), queue, -1) end
-  displace(key, id)
-end
-displace(STRIP, id)
-count(failed, queue, 1)
 put(id, sub(bytes, 1, 29) .. pack('<I4', chunk) .. sub(bytes, 34))
-place_ended(id, unpack_bytes('<I2', bytes, 3), created_at, kept_for, key_for, true)
+count(tonumber(ARGV[5]), queue, -1)
+count(tonumber(ARGV[6]), queue, 1)
+displace(LEASE, id)
+if ARGV[8] ~= '' then place(STRIP, ARGV[8], id) end
+place(DONE, ARGV[9], id)
+place(DEAD, ARGV[10], id)
+-- Whether somebody waits for its change cannot be read.
 told[#told + 1] = id
 write_all()
-call('UNLINK', KEYS[OWN_KEYS + 3], KEYS[OWN_KEYS + 4], KEYS[OWN_KEYS + 5])
-return 'replaced'
+call('UNLINK', unpack(KEYS, OWN_KEYS + 1))
+return 1
