@@ -9,6 +9,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI
 from starlette.background import BackgroundTask
 
 from asyncendpoints import AsyncEndpoints
+from asyncendpoints.http.reply import Reply
 from asyncendpoints.http.waiting import Unheard
 from tests.http.raw import head
 from tests.http.serving import Serving, eventually
@@ -57,7 +58,8 @@ def test_background_tasks_run_although_the_client_has_gone(wish: tuple[str, str]
 async def test_a_server_that_refuses_the_answer_does_not_keep_the_task_from_running() -> None:
     """ASGI lets a server raise OSError when the client has gone."""
     done: list[str] = []
-    answer = Unheard(background=BackgroundTask(done.append, "told"))
+    answer = Unheard(Reply(200, b"", ()))
+    answer.background = BackgroundTask(done.append, "told")
 
     async def receive() -> Message:
         return {"type": "http.disconnect"}

@@ -230,7 +230,7 @@ async def _held(
             job = await while_there(request.receive, wait_for_end(engine, job, preferences.wait))
             submission = type(submission)(job, submission.replayed)
     except ClientGone:
-        return Unheard()
+        return Unheard(accepted(request, endpoint, submission, preferences, response_headers))
     except AsyncEndpointsError as error:
         # The job is stored: the 202 is true whatever has become of the wait.
         reason = printable(f"{error}")

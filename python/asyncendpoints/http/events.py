@@ -102,10 +102,12 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream, and then run the background task, whether or not the client stayed to the end."""
         # ASGI servers may also say by OSError that the client is gone.
-        with contextlib.suppress(ClientGone, OSError):
+        with contextlib.suppress(OSError):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
-                await while_there(receive, self._stream(send))
+                # Some middleware only says that the client is gone, so the stream gets its end in any case.
+                with contextlib.suppress(ClientGone):
+                    await while_there(receive, self._stream(send))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         if self.background is not None:
             await self.background()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.requests import Request  # noqa: TC002 (FastAPI resolves it)
-from starlette.responses import Response
+from starlette.responses import Response  # noqa: TC002 (FastAPI resolves it)
 
 from asyncendpoints._core import is_job_id
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError, JobNotFound
@@ -19,7 +19,7 @@ from asyncendpoints.http.reply import JSON, Reply
 from asyncendpoints.http.representation import encode_job, etag, retry_after
 from asyncendpoints.http.results import result_reply
 from asyncendpoints.http.urls import JobUrls, job_urls
-from asyncendpoints.http.waiting import while_there
+from asyncendpoints.http.waiting import Unheard, while_there
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -73,24 +73,26 @@ class JobEndpoints:
         scope = request.scope
         tags, prefers = _conditions(scope)
         preferences = parse_prefer(prefers, max_wait=self._engine.settings.max_wait) if prefers else NONE
+        gone = False
         try:
             job = await self._find(request)
             known = job.version if matches(tags, etag(job)) else None
             if preferences.wait and not job.done and (known is not None or not tags):
-                job = await while_there(
-                    request.receive,
-                    self._engine.wait(job.job_id, version=job.version, timeout=preferences.wait),
-                )
-        except ClientGone:
-            return Response()
+                work = self._engine.wait(job.job_id, version=job.version, timeout=preferences.wait)
+                try:
+                    job = await while_there(request.receive, work)
+                except ClientGone:
+                    gone = True
         except AsyncEndpointsError as error:
             return _refused(request, error)
         headers = [(b"etag", etag(job)), _NO_CACHE, VARY_PREFER, *preferences.applied]
         if not job.done:
             headers.append(retry_after(job, self._engine.clock))
         if known == job.version:
-            return Reply(304, b"", headers)
-        return Reply(200, encode_job(job, self._urls(scope)), (JSON, *headers))
+            reply = Reply(304, b"", headers)
+        else:
+            reply = Reply(200, encode_job(job, self._urls(scope)), (JSON, *headers))
+        return Unheard(reply) if gone else reply
 
     async def result(self, request: Request) -> Response:
         """Answer with what the handler returned, or with why there is nothing."""

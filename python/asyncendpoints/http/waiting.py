@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
-from starlette.responses import Response
-
 from asyncendpoints.http.capture import ClientGone
+from asyncendpoints.http.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -23,8 +22,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Unheard(Response):
-    """The answer to a client that has gone. What was to be done after the answer is done all the same."""
+class Unheard(Reply):
+    """An answer that is true, though its client seems to have gone: some middleware only says so.
+
+    What was to be done after the answer is done in either case.
+
+    Args:
+        answer: What a client that is there should hear.
+    """
+
+    def __init__(self, answer: Reply) -> None:
+        self.status_code = answer.status_code
+        self.body = answer.body
+        self.raw_headers = answer.raw_headers
+        self.background = answer.background
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, as what stands between expects an answer, and then run the background task."""
@@ -47,8 +58,8 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     watching = asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done() and watching.exception() is not None:
-            # A middleware's `receive` may not be called again; then only the server can end the wait.
+        if not working.done() and (watching.exception() is not None or not watching.result()):
+            # A middleware's `receive` may not be called again, or cannot tell; then only the server can end the wait.
             await asyncio.wait((working,))
         if working.done():
             return working.result()
@@ -70,8 +81,18 @@ async def wait_for_end(engine: Engine, job: Job, seconds: float) -> Job:
     return job
 
 
-async def _gone(receive: Receive) -> None:
+async def _gone(receive: Receive) -> bool:
+    """Return True when the client disconnects, and False when it turns out that this `receive` cannot tell.
+
+    A middleware that has read the body may say it again and again, at once, and would say nothing else for ever.
+    """
+    ended = False
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return
+            return True
+        if not message.get("more_body", False):
+            if ended:
+                return False
+            # It may be the first time: nobody has read the (empty) body of a GET.
+            ended = True
