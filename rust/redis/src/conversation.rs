@@ -7,6 +7,7 @@ use redis::Value;
 use crate::call::Call;
 use crate::keys::KeySpace;
 use crate::operations::cancel::{Ask, Wish};
+use crate::operations::check::Check;
 use crate::operations::claim::{self, Claim};
 use crate::operations::enqueue::Enqueue;
 use crate::operations::expired::Expired;
@@ -16,11 +17,11 @@ use crate::operations::inspect::Inspect;
 use crate::operations::list::{List, Wanted};
 use crate::operations::open::Open;
 use crate::operations::pause::Pause;
-use crate::operations::stats::Survey;
-use crate::operations::sweep::{Goal, Sweep};
 use crate::operations::release::ReleaseClaim;
 use crate::operations::renew::Renew;
 use crate::operations::settle::Settle;
+use crate::operations::stats::Survey;
+use crate::operations::sweep::{Goal, Sweep};
 use crate::request::{Answer, Operation, Request};
 
 /// What a conversation wants next.
@@ -67,9 +68,6 @@ pub enum Failure {
     /// Other writers came in between each time.
     #[error("{0} was overtaken by other writers too often")]
     Overtaken(&'static str),
-    /// The operation is not one of this store.
-    #[error("the Redis store does not know the operation {0}")]
-    Unknown(String),
 }
 
 /// An operation on its way: it asks, is resumed with the replies, and ends with an answer or a failure.
@@ -113,9 +111,7 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
             Box::new(Claim::new(space, wanted, now))
         }
         Operation::ReleaseClaim { claim_id } => Box::new(ReleaseClaim::new(space, &claim_id, now)),
-        Operation::Renew { leases, lease_ms } => {
-            Box::new(Renew::new(space, leases, lease_ms, now))
-        }
+        Operation::Renew { leases, lease_ms } => Box::new(Renew::new(space, leases, lease_ms, now)),
         Operation::Settle(settlements) => Box::new(Settle::new(space, settlements, now)),
         Operation::Expired { limit } => Box::new(Expired::new(space, limit, now)),
         Operation::Open => Box::new(Open::new(space)),
@@ -176,19 +172,8 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
         )),
         Operation::Pause { queue, paused } => Box::new(Pause::new(space, queue, paused, now)),
         Operation::Inspect => Box::new(Inspect),
-        other => Box::new(Unknown(format!("{other:?}"))),
-    }
-}
-
-/// An operation that this store does not know.
-struct Unknown(String);
-
-impl Conversation for Unknown {
-    fn begin(&mut self) -> Step {
-        Step::Failed(Failure::Unknown(std::mem::take(&mut self.0)))
-    }
-
-    fn resume(&mut self, _replies: Vec<Value>) -> Step {
-        self.begin()
+        Operation::Check { cursor, limit } => {
+            Box::new(Check::new(space, cursor.as_deref(), limit, now))
+        }
     }
 }

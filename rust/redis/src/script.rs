@@ -126,8 +126,8 @@ impl fmt::Debug for Script {
 macro_rules! compose {
     ($name:literal: $($part:literal)*) => {
         concat!(
-            $(include_str!(concat!("../../lua/lib/", $part, ".lua")), "\n",)*
-            include_str!(concat!("../../lua/", $name, ".lua")),
+            $(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/lua/lib/", $part, ".lua")), "\n",)*
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/lua/", $name, ".lua")),
         )
     };
 }

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub(crate) mod cancel;
+pub(crate) mod check;
 pub(crate) mod claim;
 pub(crate) mod enqueue;
 pub(crate) mod expired;
@@ -27,6 +28,13 @@ use crate::script::Script;
 pub(crate) const SCRIPTS: &[&Script] = &[
     &cancel::RUN_NOW,
     &cancel::SCRIPT,
+    &check::counts::SCRIPT,
+    &check::entries::EFFECTS,
+    &check::entries::ENTRIES,
+    &check::entries::KEYS,
+    &check::entries::LIST,
+    &check::jobs::SCRIPT,
+    &check::keys::SCRIPT,
     &claim::SCRIPT,
     &enqueue::SCRIPT,
     &expired::PROMOTE,

@@ -91,7 +91,6 @@ impl Talk {
         let mut refused: Option<redis::ServerError> = None;
         let mut unknown = false;
         let takes_errors = self.conversation.takes_errors();
-        let takes_errors = self.conversation.takes_errors();
         for asked in self.calls.iter_mut().filter(|asked| asked.reply.is_none()) {
             match replies.next() {
                 Some(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {

@@ -3,3 +3,4 @@
 mod asking;
 mod enqueue;
 mod server;
+mod walk;
