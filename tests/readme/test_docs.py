@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
+import sqlite3
 import subprocess
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,11 @@ def first_cells(page: Path) -> list[str]:
 async def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page, one after the other, are a program that runs."""
     monkeypatch.chdir(tmp_path)
+    await run_page(page)
+
+
+async def run_page(page: Path) -> dict[str, Any]:
+    """Run the blocks of a page, and return the names that they have made."""
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page, "python"):
         source = "\n" * (block.line - 1) + block.text
@@ -42,6 +49,19 @@ async def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest
         running = eval(code, namespace)
         if inspect.isawaitable(running):
             await running
+    return namespace
+
+
+async def test_a_side_effect_in_a_database_is_committed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The booking of the page on side effects is written with its job's id when the handler has returned."""
+    monkeypatch.chdir(tmp_path)
+    page = await run_page(DOCS / "how-to" / "side-effects-once.md")
+    async with page["jobs"] as jobs:
+        submitted = await jobs.submit("book", path_params={"seat": "7"})
+        job = await jobs.wait(submitted.job.job_id, timeout=30)
+    assert (job.state, job.result) == ("completed", b'"7"'), job.error
+    with contextlib.closing(sqlite3.connect("bookings.db")) as database:
+        assert database.execute("select job_id, seat from bookings").fetchall() == [(job.job_id, "7")]
 
 
 def test_the_tutorials_walk(tmp_path: Path) -> None:
