@@ -98,6 +98,8 @@ def test_a_large_result_is_not_inlined(shared: Client) -> None:
 @pytest.mark.parametrize(
     ("presented", "inlined"),
     [
+        ({"bytes": '{"a":"\xff"}', "type": "application/json"}, None),
+        ({"bytes": '{"a":"\\ud800"}', "type": "application/json"}, None),
         ({"body": {"a": 1}}, {"a": 1}),
         ({"body": "text"}, None),
         ({"bytes": "{\n \"a\":\r\n [1]}", "type": "application/json; charset=utf-8"}, {"a": [1]}),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from asyncendpoints._core import job_resource
+from asyncendpoints.errors import MalformedPayload
 from asyncendpoints.result import decode_meta
+from asyncendpoints.strict_json import check_json
 
 if TYPE_CHECKING:
     from asyncendpoints.clock import Clock
@@ -19,8 +19,6 @@ INLINE_LIMIT: Final = 65_536
 """Larger results are not inlined, in bytes."""
 
 _MAX_RETRY_AFTER: Final = 60
-
-_decode_any = msgspec.json.Decoder().decode
 
 
 def encode_job(job: Job, urls: JobUrls) -> bytes:
@@ -40,8 +38,8 @@ def inline_result(job: Job) -> bytes | None:
             return None
         # The handler gave these bytes and said that they are JSON.
         try:
-            _decode_any(body)
-        except (msgspec.DecodeError, RecursionError):
+            check_json(body, max_depth=INLINE_LIMIT)
+        except MalformedPayload:
             return None
     return body
 
