@@ -12,7 +12,7 @@ const GAP = [5, 30]; // milliseconds
 
 const address = new URL(process.env.BENCH_REDIS_URL);
 const queue = new Queue("bench", { connection: { host: address.hostname, port: Number(address.port) } });
-const text = "A hundred bytes, more or less, are what a job of this comparison carries along.";
+const text = "A hundred bytes, more or less, are what one job of this comparison brings.";
 
 function batches(count) {
   const made = [];

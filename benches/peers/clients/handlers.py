@@ -22,12 +22,12 @@ STAMP: Final = _FOLDER / "stamp.json"
 SAMPLES: Final = _FOLDER / "samples.txt"
 """A line for each pickup: its number, and its nanoseconds from before the enqueue to the handler's start."""
 
-_TEXT: Final = "A hundred bytes, more or less, are what a job of this comparison carries along."
+_TEXT: Final = "A hundred bytes, more or less, are what one job of this comparison brings."
 _state = {"stamped": False}
 
 
 def make_payload(number: int) -> dict[str, Any]:
-    """Return a payload of about a hundred bytes of JSON."""
+    """Return a payload that is a hundred bytes of JSON where the number has five digits."""
     return {"number": number, "text": _TEXT}
 
 
