@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from asyncendpoints.registry import Handler
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
-
-KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-"""What an idempotency key may be, once unquoted."""
-
 
 DIGESTED: Final = "blake2b:"
 """What an owner begins with that stands for one which no store takes."""
@@ -179,7 +174,7 @@ def checked_key(key: str) -> str:
     Raises:
         IdempotencyKeyInvalid: It is not what a key may be.
     """
-    if not KEY.fullmatch(key):
+    if not _core.is_key(key):
         raise IdempotencyKeyInvalid("an idempotency key must be 1 to 255 visible ASCII characters")
     return key
 

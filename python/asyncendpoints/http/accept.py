@@ -187,27 +187,29 @@ async def _write(
     preferences = parse_prefer(prefers, max_wait=endpoint.engine.settings.max_wait) if prefers else NONE
     if preferences.wait is not None:
         return await _held(request, endpoint, submission, preferences, response_headers)
-    return accepted(request, endpoint, submission, preferences, response_headers)
+    return _accepted(request, endpoint, submission, preferences, response_headers, host=head.host)
 
 
-def accepted(
+def _accepted(
     request: Request,
     endpoint: HttpEndpoint,
     submission: Submission,
-    preferences: Preferences = NONE,
-    response_headers: Sequence[tuple[bytes, bytes]] = (),
+    preferences: Preferences,
+    response_headers: Sequence[tuple[bytes, bytes]],
+    *,
+    host: bytes | None = None,
 ) -> Reply:
     """Make the 202: the job resource, and where it is."""
     engine = endpoint.engine
     job = submission.job
-    urls = job_urls(request.scope, engine.settings)
+    urls = job_urls(request.scope, engine.settings, host=host)
     headers = [JSON, (b"location", urls.status(job.job_id).encode("ascii")), VARY_PREFER]
-    if submission.replayed or job.state != "queued":
+    if submission.replayed:
+        headers += (retry_after(job, engine.clock), _REPLAYED)
+    elif job.state != "queued":
         headers.append(retry_after(job, engine.clock))
     else:
         headers.append(SOON)  # It was stored just now, which no clock needs to be asked.
-    if submission.replayed:
-        headers.append(_REPLAYED)
     if preferences is not NONE:
         headers += preferences.applied
     if response_headers:
@@ -230,13 +232,13 @@ async def _held(
             job = await while_there(request.receive, wait_for_end(engine, job, preferences.wait))
             submission = type(submission)(job, submission.replayed)
     except ClientGone:
-        return Unheard(accepted(request, endpoint, submission, preferences, response_headers))
+        return Unheard(_accepted(request, endpoint, submission, preferences, response_headers))
     except AsyncEndpointsError as error:
         # The job is stored: the 202 is true whatever has become of the wait.
         reason = printable(f"{error}")
         _log.warning("waiting for job %s ended early: %s", job.job_id, reason, extra={"job_id": job.job_id})
     if not job.done:
-        return accepted(request, endpoint, submission, preferences, response_headers)
+        return _accepted(request, endpoint, submission, preferences, response_headers)
     urls = job_urls(request.scope, engine.settings)
     headers = [(b"content-location", urls.result(job.job_id).encode("ascii")), VARY_PREFER, *preferences.applied]
     if submission.replayed:

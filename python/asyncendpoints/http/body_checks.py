@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Head
     from asyncendpoints.http.endpoint import BodyKind, BodyTarget
 
+_JSON = [b"application/json"]
 _FORMS = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
 
 
@@ -45,9 +46,10 @@ def check(
         return too_large(scope, limit, close=close)
     kind = target.body_kind(scope)
     content_types = head.content_types
-    taken = _not_taken(kind, content_types, head.carries if body is None else bool(body))
-    if taken is not None:
-        return _unsupported(scope, content_types, taken)
+    if content_types != _JSON or kind != "json":
+        taken = _not_taken(kind, content_types, head.carries if body is None else bool(body))
+        if taken is not None:
+            return _unsupported(scope, content_types, taken)
     if kind == "json" and body is not None:
         if not content_types:
             _declare_json(scope)
@@ -64,7 +66,8 @@ def media_type(value: bytes) -> bytes:
     return value.split(b";", 1)[0].strip().lower()
 
 
-def _is_json(value: bytes) -> bool:
+def is_json(value: bytes) -> bool:
+    """Return whether a Content-Type says JSON."""
     kind = media_type(value)
     return kind == b"application/json" or (
         kind.startswith(b"application/") and kind.endswith(b"+json") and kind.count(b"/") == 1
@@ -75,7 +78,7 @@ def _not_taken(kind: BodyKind, content_types: list[bytes], carries: bool) -> str
     """Return what the endpoint takes instead, where the request carries something else."""
     if kind == "json":
         for value in content_types:
-            if value != b"application/json" and not _is_json(value):
+            if value != b"application/json" and not is_json(value):
                 return "JSON"
     if kind == "form" and (
         not all(media_type(value) in _FORMS for value in content_types) or (carries and not content_types)

@@ -20,7 +20,7 @@ from asyncendpoints.http.endpoint import ENVELOPE, endpoint_of
 from asyncendpoints.http.problems import not_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -89,46 +89,40 @@ class Capture:
         engines: Whose endpoints the application has.
     """
 
-    __slots__ = (
-        "_answered",
-        "_engines",
-        "_kept",
-        "_passed",
-        "_receive",
-        "_replaced",
-        "_scope",
-        "_send",
-        "_state",
-        "body",
-        "refusal",
-    )
+    # What most requests never change is not written for each of them.
+    _state: _State = _UNTOUCHED
+    # What somebody read before the route was known, and how many bytes it was; over every limit, only the latter.
+    _kept: bytearray | None = None
+    _passed: int = 0
+    # Whether an answer has begun, and whether it is a refusal, which replaces all that the application sends.
+    _answered: bool = False
+    _replaced: bool = False
+    body: bytes | None = None
+    refusal: Response | None = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, engines: Sequence[Engine]) -> None:
         self._engines = engines
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._state = _UNTOUCHED
-        # What somebody read before the route was known, and how many bytes it was; over every limit, only the latter.
-        self._kept: bytearray | None = None
-        self._passed = 0
-        # Whether an answer has begun, and whether it is a refusal, which replaces all that the application sends.
-        self._answered = False
-        self._replaced = False
-        self.body: bytes | None = None
-        self.refusal: Response | None = None
 
-    async def receive(self) -> Message:
+    def receive(self) -> Awaitable[Message]:
         """Stand for the outer `receive`: our endpoints get the whole, checked body in one message."""
         state = self._state
+        if state is _UNTOUCHED:
+            target = endpoint_of(self._scope)
+            return self._pass_on() if target is None else self._deliver(target)
+        if state is _READ:
+            return self._deliver(None)
         if state is _DELIVERED or state is _FOREIGN:
             if self.refusal is not None and not self._answered:
                 raise Refused(self.refusal)
-            return await self._receive()
-        if state is not _READ:
-            target = endpoint_of(self._scope)
-            if target is None or state is not _UNTOUCHED:
-                return await self._pass_on()
+            return self._receive()
+        return self._pass_on()
+
+    async def _deliver(self, target: BodyTarget | None) -> Message:
+        """Hand out the body; where it is not read yet, read it for its target."""
+        if target is not None:
             try:
                 await self.read(self._scope, target)
             except ClientGone:
@@ -137,20 +131,17 @@ class Capture:
         body = self.body or b""
         return {"type": "http.request", "body": body[self._passed :], "more_body": False}
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Stand for the outer `send`: a refusal replaces the answer that the framework made of it."""
         if self._answered:
-            if not self._replaced:
-                await self._send(message)
-            return
+            return _unsent() if self._replaced else self._send(message)
         if message["type"] == "http.response.start":
             if self._state in _UNCHECKED and message["status"] != 405:
                 self._judge()
             if self.refusal is not None:
-                await self._send_refusal(self.refusal, message["headers"])
-                return
+                return self._send_refusal(self.refusal, message["headers"])
             self._answered = True
-        await self._send(message)
+        return self._send(message)
 
     async def refuse(self) -> bool:
         """See to it that a refusal is sent where the application raised; tell whether there is one."""
@@ -293,6 +284,10 @@ class Capture:
             }
         )
         await self._send({"type": "http.response.body", "body": refusal.body})
+
+
+async def _unsent() -> None:
+    """Send nothing: what a framework says after its answer was replaced."""
 
 
 async def captured_body(request: Request, target: BodyTarget) -> bytes:

@@ -6,11 +6,10 @@ keys, which most clients send, are taken as well.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from asyncendpoints._core import Head, fingerprint_of
+from asyncendpoints._core import Head, fingerprint_of, unquoted_key
 from asyncendpoints.errors import IdempotencyKeyInvalid
 from asyncendpoints.http.forms import form_digest
 from asyncendpoints.http.stored import full_path
@@ -19,30 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asyncendpoints.settings import Settings
-
-_BARE: Final = re.compile(rb"[\x21\x23-\x7e]{1,255}")
-_QUOTED: Final = re.compile(rb'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
-_ESCAPED: Final = re.compile(rb'\\(["\\])')
-LONGEST: Final = 255
-
-
-def parse_key(value: bytes) -> str:
-    """Return the key that a header or parameter carries, unquoted.
-
-    Raises:
-        IdempotencyKeyInvalid: It is not 1 to 255 visible ASCII characters, bare or as a quoted string.
-    """
-    if _BARE.fullmatch(value):
-        return value.decode("ascii")
-    quoted = _QUOTED.fullmatch(value)
-    if quoted is not None:
-        key = _ESCAPED.sub(rb"\1", quoted[1])
-        if len(key) <= LONGEST:
-            return key.decode("ascii")
-    raise IdempotencyKeyInvalid(
-        f"an idempotency key is 1 to {LONGEST} visible ASCII characters, bare and then without a double "
-        "quote, or as a quoted string"
-    )
 
 
 def head_of(scope: Mapping[str, Any], settings: Settings) -> Head:
@@ -77,7 +52,22 @@ def read_key(scope: Mapping[str, Any], head: Head, settings: Settings) -> str | 
         return None
     if len(sent) > 1:
         raise IdempotencyKeyInvalid("the request carries several idempotency keys; send one")
-    return parse_key(sent[0].strip(b" \t"))
+    return parse_key(sent[0])
+
+
+def parse_key(value: bytes) -> str:
+    """Return the key that a header or parameter carries, unquoted.
+
+    Raises:
+        IdempotencyKeyInvalid: It is not 1 to 255 visible ASCII characters, bare or as a quoted string.
+    """
+    key = unquoted_key(value)
+    if key is None:
+        raise IdempotencyKeyInvalid(
+            "an idempotency key is 1 to 255 visible ASCII characters, bare and then without a double quote, or as a "
+            "quoted string"
+        )
+    return key
 
 
 async def request_fingerprint(scope: Mapping[str, Any], head: Head, body: bytes | None, settings: Settings) -> bytes:

@@ -9,7 +9,7 @@ from starlette.routing import Match, Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope, Send
 
 
 # Asking an enum for its member takes longer than all the rest of a glance.
@@ -31,4 +31,18 @@ class JobPath(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether the route is the request's."""
-        return super().matches(scope) if self._beginning in scope["path"] else _SOMETHING_ELSE
+        if self._beginning not in scope["path"]:
+            return _SOMETHING_ELSE
+        match, child_scope = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL and self._asks_for_head(scope) else match), child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        if self._asks_for_head(scope):
+            await self.app(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
+
+    def _asks_for_head(self, scope: Scope) -> bool:
+        # A route of its own for HEAD, as FastAPI would have it, is one more that every request passes by.
+        return scope["method"] == "HEAD" and self.methods is not None and "GET" in self.methods

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request  # noqa: TC002 (FastAPI resolves it)
 from starlette.responses import Response
 
+from asyncendpoints._core import is_key
 from asyncendpoints.errors import (
     AsyncEndpointsError,
     IdempotencyKeyInvalid,
@@ -24,7 +25,6 @@ from asyncendpoints.http.stored import stored_request
 from asyncendpoints.payload import PayloadType
 from asyncendpoints.policy import LONGEST
 from asyncendpoints.request import encode_request
-from asyncendpoints.submission import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +112,7 @@ class Producer:
             return sent
         if sent is not None:
             raise IdempotencyKeyInvalid("the request carries several idempotency keys; send one")
-        if not KEY.fullmatch(named):
+        if not is_key(named):
             raise IdempotencyKeyInvalid("an idempotency key is 1 to 255 visible ASCII characters")
         return named
 

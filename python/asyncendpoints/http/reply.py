@@ -28,6 +28,6 @@ class Reply(Response):
         self.status_code = status_code
         self.body = body
         self.background: BackgroundTask | None = None
-        self.raw_headers = [*headers]
-        if status_code not in (204, 304):
-            self.raw_headers.append((b"content-length", b"%d" % len(body)))
+        self.raw_headers = (
+            [*headers] if status_code in {204, 304} else [*headers, (b"content-length", b"%d" % len(body))]
+        )

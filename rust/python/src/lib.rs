@@ -42,6 +42,8 @@ mod _core {
     #[pymodule_export]
     use crate::http::head::Head;
     #[pymodule_export]
+    use crate::http::key::{is_key, unquoted_key};
+    #[pymodule_export]
     use crate::http::resource::job_resource;
     #[pymodule_export]
     use crate::http::stored::pack_request;

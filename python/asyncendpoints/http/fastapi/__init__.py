@@ -57,7 +57,7 @@ def make_endpoint(
         if name is None:
             raise ConfigurationError(f"{named(function)} has no name; give the endpoint one with name=…")
     signature = analyse(function, policy)
-    arguments = FastAPIArguments(signature, application)
+    arguments = FastAPIArguments(signature, application, max_json_depth=engine.settings.max_json_depth)
     refuse_worker_dependencies(function, arguments, policy)
     read = replace(read_signature(function, any_parameters=True), payload=signature.payload)
     handler = Handler(name, function, policy, arguments=arguments, endpoint=True, signature=read)

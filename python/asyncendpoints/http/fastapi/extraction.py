@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from asyncendpoints.errors import ConfigurationError, JobError, ValidationFailed
 from asyncendpoints.http.fastapi.annotations import describe as named
 from asyncendpoints.http.fastapi.internals import Extractor
-from asyncendpoints.http.fastapi.scripts import script_request
+from asyncendpoints.http.fastapi.scripts import refuse_changed, script_request
 from asyncendpoints.http.fastapi.worker import CONTEXT_KEY, WorkerDependencies
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ class FastAPIArguments:
     Args:
         signature: What the handler takes.
         application: Gives the application that `install` was called with, or None.
+        max_json_depth: How deep the JSON may be that scripts submit.
     """
 
-    def __init__(self, signature: HandlerSignature, application: Callable[[], Any]) -> None:
+    def __init__(self, signature: HandlerSignature, application: Callable[[], Any], *, max_json_depth: int) -> None:
         self.signature = signature
         self._application = application
+        self._max_json_depth = max_json_depth
         self.dependencies = WorkerDependencies(lambda: getattr(application(), "dependency_overrides", {}))
         self._extractors: dict[tuple[str, bool | None], Extractor] = {}
         self._checkers: dict[str, Extractor] = {}
@@ -105,9 +107,10 @@ class FastAPIArguments:
             values: What the request-time dependencies would have given the handler, by parameter name.
 
         Raises:
-            ValidationFailed: It is not what the handler takes.
+            MalformedPayload: The body should be JSON, and is not.
+            ValidationFailed: It is not what the handler takes, or JSON would change it.
         """
-        request, body = script_request(payload, path_params, query, headers)
+        request, body = script_request(payload, path_params, query, headers, max_json_depth=self._max_json_depth)
         given = dict(values or {})
         missing = [one.name for one in self.signature.depends if one.name not in given]
         errors = [missing_value(name) for name in missing if not self._has_default(name)]
@@ -121,11 +124,12 @@ class FastAPIArguments:
             embed = checker.embed
             async with AsyncExitStack() as stack:
                 try:
-                    await checker.extract(self._scope(request), body or b"", stack)
+                    read = await checker.extract(self._scope(request), body or b"", stack)
                 except RequestValidationError as error:
                     raise _refused(error) from error
                 except HTTPException as error:
                     raise ValidationFailed([{"loc": ["body"], "msg": str(error.detail), "type": "body"}]) from error
+                refuse_changed(payload, checker, read)
         return msgspec.structs.replace(request, values=stored, embed=embed), body
 
     def _extractor(self, request: StoredRequest) -> Extractor:

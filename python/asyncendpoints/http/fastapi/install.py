@@ -51,21 +51,20 @@ def install_routes(app: FastAPI, engine: Engine, routes: Sequence[JobRoute], dep
     for route in routes:
         endpoint = _endpoint(route)
         guards = list(dependencies) if route.guarded else []
-        for method in route.methods:
-            app.router.add_api_route(
-                route.path,
-                endpoint,
-                methods=[method],
-                name=route.name,
-                operation_id=route.name if short else None,
-                summary=route.summary,
-                tags=[TAG],
-                dependencies=guards,
-                include_in_schema=method != "HEAD",
-                response_class=Response,
-                openapi_extra={ROUTE_MARKER: route.name},
-                route_class_override=JobAPIRoute,
-            )
+        app.router.add_api_route(
+            route.path,
+            endpoint,
+            # The class answers HEAD by itself, without a second operation in the document.
+            methods=[method for method in route.methods if method != "HEAD"],
+            name=route.name,
+            operation_id=route.name if short else None,
+            summary=route.summary,
+            tags=[TAG],
+            dependencies=guards,
+            response_class=Response,
+            openapi_extra={ROUTE_MARKER: route.name},
+            route_class_override=JobAPIRoute,
+        )
     _wrap_openapi(app, engine)
 
 

@@ -33,7 +33,9 @@ FORM_LIMITS: Final = {"max_files": float("inf"), "max_fields": float("inf"), "ma
 """A stored body was parsed once within the limits of its route; its second parsing has none."""
 
 
-_TRIMMED: Final = "asyncendpoints_trimmed"
+KEY: Final = "asyncendpoints_key"
+"""What the names of the parameters that stand for the idempotency key begin with."""
+
 _FACTS: Final = "asyncendpoints_facts"
 
 
@@ -59,9 +61,11 @@ def is_security_scheme(dependency: Any) -> bool:
 def effective_route(scope: Mapping[str, Any]) -> Any:
     """Return what knows the chosen route's path and body field, with what its routers add to them."""
     route = scope.get("route")
-    context = scope.get("fastapi", {}).get("effective_route_context")
-    if context is not None and context.original_route is route:
-        return context
+    known = scope.get("fastapi")
+    if known:
+        context = known.get("effective_route_context")
+        if context is not None and context.original_route is route:
+            return context
     return route
 
 
@@ -72,17 +76,21 @@ class RouteFacts(NamedTuple):
     """The kind of body that FastAPI reads for it."""
     embeds_body: bool
     """Whether its body parameters are members of the body."""
-    template: str
-    """Its path, with its parameters in braces."""
+    template: str | None
+    """Its path, with its parameters in braces, where the route that was included does not know all of it."""
 
 
-def facts_of(route: Any) -> RouteFacts:
-    """Return what is known of an effective route."""
-    facts: RouteFacts | None = getattr(route, _FACTS, None)
-    if facts is None:
-        facts = RouteFacts(_body_kind(route), embeds_body(route), route.path_format)
+def facts_of(scope: Mapping[str, Any]) -> RouteFacts:
+    """Return what is known of the effective route of a request."""
+    route = effective_route(scope)
+    try:
+        return getattr(route, _FACTS)
+    except AttributeError:
+        _extract_no_more(route)
+        template = None if route is scope.get("route") else route.path_format
+        facts = RouteFacts(_body_kind(route), embeds_body(route), template)
         setattr(route, _FACTS, facts)
-    return facts
+        return facts
 
 
 def embeds_body(route: Any) -> bool:
@@ -90,18 +98,15 @@ def embeds_body(route: Any) -> bool:
     return getattr(route, "_embed_body_fields", False)
 
 
-def extract_no_more(route: Any, prefix: str) -> None:
-    """Keep the headers whose parameters begin with the prefix in the route's document, and out of its extraction.
+def _extract_no_more(route: Any) -> None:
+    """Keep the parameters that stand for the idempotency key in the route's document, and out of its extraction.
 
     The library reads the idempotency key itself; extracting it too would be a tenth of FastAPI's time for a small
     request. The route's handler holds the dependant that it was made with, while a document asks the route for it.
     """
-    if getattr(route, _TRIMMED, False):
-        return
     extracted: Dependant = route.dependant
     route.dependant = copy.copy(extracted)
-    extracted.header_params = [one for one in extracted.header_params if not one.name.startswith(prefix)]
-    setattr(route, _TRIMMED, True)
+    extracted.header_params = [one for one in extracted.header_params if not one.name.startswith(KEY)]
 
 
 def _body_kind(route: Any) -> BodyKind:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 REQUEST: Final = "asyncendpoints_request"
 RESPONSE: Final = "asyncendpoints_response"
-KEY: Final = "asyncendpoints_key"
 MARKER: Final = "x-asyncendpoints-handler"
 """The member of the injected header's schema by which an operation of OpenAPI is known to be asynchronous."""
 REQUIRED_MARKER: Final = "x-asyncendpoints-required"
@@ -77,7 +76,7 @@ def injected(name: str, headers: Sequence[str], *, required: bool) -> list[inspe
     for number, header in enumerate(headers):
         extra = {MARKER: name, REQUIRED_MARKER: required} if number == 0 else None
         key = Header(None, alias=header, description=_KEY, json_schema_extra=extra)  # pyright: ignore[reportArgumentType]
-        parameters.append(inspect.Parameter(f"{KEY}_{number}", kind, default=key, annotation=str))
+        parameters.append(inspect.Parameter(f"{internals.KEY}_{number}", kind, default=key, annotation=str))
     return parameters
 
 

@@ -23,12 +23,14 @@ from starlette.datastructures import UploadFile
 
 from asyncendpoints.errors import ConfigurationError, ValidationFailed
 from asyncendpoints.http.fastapi.annotations import is_anything, parts
+from asyncendpoints.payload_survival import unchanged
 
 _SECRETS: Final = (SecretStr, SecretBytes, Secret)
 _CREDENTIALS: Final = (HTTPAuthorizationCredentials, HTTPBasicCredentials)
 # Plain JSON loses NaN and bytes that are not UTF-8; types that carry a configuration of their own keep it.
 _LOSSLESS: Final = ConfigDict(ser_json_inf_nan="constants", ser_json_bytes="base64", val_json_bytes="base64")
 IN_WORKER: Final = "resolve it in the worker with JobDepends(...)"
+_REMEDY: Final = f"annotate the parameter with what the dependency gives, or {IN_WORKER}"
 
 
 class StoredValue:
@@ -51,19 +53,25 @@ class StoredValue:
         self._dump = self._adapter.dump_json
 
     def encode(self, value: Any) -> bytes:
-        """Return the value as JSON.
+        """Return the value as JSON, having checked that it can be read again as it is.
 
         Raises:
             ConfigurationError: The dependency gave something else than the parameter's annotation says.
         """
+        given = f"the dependency of parameter {self.name!r} gave a {type(value).__name__}"
         try:
-            return self._dump(value, by_alias=False, round_trip=True, warnings="error")
-        except PydanticSerializationError as error:
+            body = self._dump(value, by_alias=False, round_trip=True, warnings="error")
+            read = self.decode(body)
+        except (PydanticSerializationError, ValidationFailed) as error:
             raise ConfigurationError(
-                f"the dependency of parameter {self.name!r} gave a {type(value).__name__} that cannot be "
-                "stored as its "
-                f"annotation says: {error}"
+                f"{given} that cannot be stored as its annotation says: {error}; {_REMEDY}"
             ) from error
+        if not unchanged(value, read):
+            raise ConfigurationError(
+                f"{given} that JSON, read as its annotation says, gives back as something else (what a subclass adds is "
+                f"lost, and so is a type that the annotation does not name); {_REMEDY}"
+            )
+        return body
 
     def decode(self, body: bytes) -> Any:
         """Return the value that was stored.
@@ -135,13 +143,3 @@ def _check(annotation: Any) -> None:
                 "parameter "
                 "of the handler"
             )
-
-
-def loses_fields(model: Any) -> str | None:
-    """Return a field of a pydantic model that its JSON leaves out or hides, or None."""
-    for kind, field in parts(model):
-        if field and getattr(field[1], "exclude", None):
-            return field[0]
-        if field and isinstance(kind, type) and issubclass(kind, _SECRETS):
-            return field[0]
-    return None

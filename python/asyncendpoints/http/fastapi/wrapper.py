@@ -11,12 +11,8 @@ from starlette.responses import Response
 from asyncendpoints.http.accept import accept
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, BodyKind, HttpEndpoint
-from asyncendpoints.http.fastapi.internals import (
-    effective_route,
-    extract_no_more,
-    facts_of,
-)
-from asyncendpoints.http.fastapi.signature import KEY, REQUEST, RESPONSE, injected
+from asyncendpoints.http.fastapi.internals import facts_of
+from asyncendpoints.http.fastapi.signature import REQUEST, RESPONSE, injected
 from asyncendpoints.http.problems import instance, problem_reply
 from asyncendpoints.http.starlette import METHODS
 from asyncendpoints.http.stored import stored_request
@@ -38,7 +34,7 @@ class FastAPIEndpoint(HttpEndpoint):
 
     def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
         """Return the kind of body that FastAPI reads for this route, its routers' dependencies included."""
-        return facts_of(effective_route(scope)).body_kind
+        return facts_of(scope).body_kind
 
 
 def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[..., Any]:
@@ -53,7 +49,8 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
 
     async def asynchronous(**arguments: Any) -> Response:
         request: Request = arguments[REQUEST]
-        if request.method not in METHODS:
+        scope = request.scope
+        if scope["method"] not in METHODS:
             return _not_a_submission(request)
         try:
             body = await captured_body(request, endpoint)
@@ -61,14 +58,9 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
             return refused.response
         except ClientGone:
             return Response()
-        scope = request.scope
-        route = effective_route(scope)
-        extract_no_more(route, KEY)
-        facts = facts_of(route)
+        facts = facts_of(scope)
         values = {name: encode(arguments[name]) for name, encode in stored_values} if stored_values else None
-        # The route of an included router does not know its prefix; its context does.
-        template = None if route is scope.get("route") else facts.template
-        stored = stored_request(scope, policy, template=template, values=values, embed=facts.embeds_body)
+        stored = stored_request(scope, policy, template=facts.template, values=values, embed=facts.embeds_body)
         return await accept(
             request, endpoint, body=body, stored=stored, response_headers=arguments[RESPONSE].raw_headers
         )

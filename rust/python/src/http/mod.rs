@@ -2,6 +2,7 @@
 
 pub(crate) mod fingerprint;
 pub(crate) mod head;
+pub(crate) mod key;
 mod pairs;
 pub(crate) mod resource;
 pub(crate) mod stored;
