@@ -1,13 +1,19 @@
-"""What the HTTP benchmark serves: an asynchronous endpoint, and a bare route with the same answer."""
+"""What the HTTP benchmark serves: asynchronous endpoints, and bare routes with the same answer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from asyncendpoints import AsyncEndpoints, JobContext
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 jobs = AsyncEndpoints("memory://", worker=False)
 app = FastAPI()
@@ -62,3 +68,19 @@ RESOURCE: dict[str, Any] = {
 async def accept_report(body: ReportRequest) -> dict[str, Any]:
     """Answer the same JSON, and do nothing."""
     return RESOURCE
+
+
+async def build(job: JobContext[dict[str, Any]]) -> None:
+    """Never run here: the worker is off."""
+
+
+async def parse_and_answer(request: Request) -> JSONResponse:
+    """Read the same JSON and answer the same JSON, and do nothing."""
+    await request.json()
+    return JSONResponse(RESOURCE, 202)
+
+
+starlette_jobs = AsyncEndpoints("memory://", worker=False)
+starlette_app = Starlette(routes=[starlette_jobs.route("/reports", build)])
+starlette_jobs.install(starlette_app)
+starlette_bare = Starlette(routes=[Route("/reports", parse_and_answer, methods=["POST"])])

@@ -1,19 +1,26 @@
-"""A small HTTP load generator: keep-alive connections, each with one request after the other.
+"""HTTP load: keep-alive connections, each with one request after the other. By wrk where it is installed.
 
-It knows nothing of HTTP but Content-Length, so that it costs much less than the server that it measures.
+Otherwise by a small client of our own, which knows nothing of HTTP but Content-Length, so that it costs much less than
+the server that it measures.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from math import ceil
+from pathlib import Path
 from typing import Final
 
 CONNECTIONS: Final = 64
+CLIENT: Final = "wrk" if shutil.which("wrk") else "our own client"
+SCRIPT: Final = Path(__file__).with_name("wrk.lua")
 LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 BODY: Final = b'{"title": "Autumn", "pages": 5}'
 
@@ -84,12 +91,44 @@ async def load(port: int, path: str, seconds: float, prefix: str) -> dict[str, f
 
 
 def run(port: int, path: str, seconds: float, prefix: str) -> dict[str, float]:
-    """Do the same in a process of its own."""
-    command = [sys.executable, "-m", "benches.python.load", str(port), path, str(seconds), prefix]
-    answer: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    """Do the same in a process of its own.
+
+    Raises:
+        RuntimeError: An answer was not a 202.
+    """
+    answer = _by_wrk(port, path, seconds, prefix) if CLIENT == "wrk" else _by_ourselves(port, path, seconds, prefix)
     if answer["errors"]:
         raise RuntimeError(f"{path}: {answer['errors']:.0f} answers were not a 202")
     return answer
+
+
+def _by_ourselves(port: int, path: str, seconds: float, prefix: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benches.python.load", str(port), path, str(seconds), prefix]
+    answer: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return answer
+
+
+def _by_wrk(port: int, path: str, seconds: float, prefix: str) -> dict[str, float]:
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{ceil(seconds)}s", "--latency", "-s", str(SCRIPT)]
+    command.append(f"http://127.0.0.1:{port}{path}")
+    environment = {**os.environ, "KEYS": prefix}
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    latency = _found(r"99%\s+([\d.]+)(us|ms|s)", said)
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    lost = re.search(r"Socket errors: (.*)", said)
+    return {
+        "answers": float(_found(r"(\d+) requests in", said)[1]),
+        "rate": float(_found(r"Requests/sec:\s+([\d.]+)", said)[1]),
+        "p99": float(latency[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[latency[2]],
+        "errors": float(errors[1]) if errors else float(sum(map(int, re.findall(r"\d+", lost[1])))) if lost else 0.0,
+    }
+
+
+def _found(pattern: str, said: str) -> re.Match[str]:
+    found = re.search(pattern, said)
+    if found is None:
+        raise RuntimeError(f"wrk did not say what was expected:\n{said}")
+    return found
 
 
 if __name__ == "__main__":
