@@ -60,9 +60,9 @@ else
 end
 local records = read_jobs(ids)
 local lease_until = now + lease_ms
-local run = pack('<I6I2', now, #worker) .. worker .. mark
+local run = pack('<I6B', now, #worker) .. worker .. mark
 local first_life = life(1, now, NEVER, NEVER, NO_NONCE, NO_STATE, 0, 0, 0)
-local first_run = pack('<I4', 1) .. run
+local first_run = pack('<I3', 1) .. run
 local answer = { now, '' }
 local at = 2
 
@@ -92,7 +92,7 @@ for i, id in ipairs(ids) do
       shown = head(claimed, flags, attempt, version, now, ready_at) .. base
         .. life(fence + 1, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
         .. sub(bytes, BASE + LIFE + 1, last)
-      put(id, shown .. sub(bytes, last + 1) .. pack('<I4', fence + 1) .. run)
+      put(id, shown .. sub(bytes, last + 1) .. pack('<I3', fence + 1) .. run)
     end
     place(LEASE, lease_until, id)
     queue.begun = (queue.begun or 0) + 1

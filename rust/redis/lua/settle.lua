@@ -3,10 +3,10 @@
 -- answer is 'queues' and their names.
 -- KEYS: shard (ready due)* body*
 -- ARGV: now:time running:state released_kept:number key_for:ms queues:number queue:name* (id:id facts:packed result:bytes meta:bytes error:bytes)*
--- facts: fence I6, nonce c8, bits B (1 only if expired, 2 result, 4 body, 8 meta, 16 error, 32 the body has a key), then
+-- facts: fence I6, nonce c4, bits B (1 only if expired, 2 result, 4 body, 8 meta, 16 error, 32 the body has a key), then
 -- two verdicts: state B, outcome B, delay_ms I6, what goes with it B (1 to ready, 2 to due, 4 ended, 8 with its result,
 -- 16 dead, 32 charged, 64 keeps its place).
-local FACTS = 15
+local FACTS = 11
 local running, released_kept, key_for = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local queue_count = tonumber(ARGV[5])
 local queue_numbers = {}
@@ -21,9 +21,10 @@ for i, id in ipairs(ids) do records[id] = found[i] end
 local function forget_released(runs, outcome)
   local at, oldest, oldest_end, released = 1, nil, nil, 0
   while at <= #runs do
-    local length = unpack_bytes('<I2', runs, at + 10)
-    local ended_as, error_length = unpack_bytes('<BI3', runs, at + 18 + length)
-    local next_at = at + 22 + length + error_length
+    local ended_at = at + 10 + byte(runs, at + 9)
+    local ended_as = byte(runs, ended_at + 6)
+    local next_at = ended_at + 7
+    if ended_as >= HAS_ERROR then next_at = next_at + 3 + unpack_bytes('<I3', runs, next_at) end
     if band(ended_as, HAS_ERROR - 1) == outcome then
       released = released + 1
       if not oldest then oldest, oldest_end = at, next_at end
@@ -40,7 +41,7 @@ local next_body = OWN_KEYS + 2 * queue_count
 
 local function settle_one(at, id, bytes)
   local facts = ARGV[at + 1]
-  local fence, nonce, bits = unpack_bytes('<I6c8B', facts)
+  local fence, nonce, bits = unpack_bytes('<I6c4B', facts)
   local body_key
   if bits >= 32 then
     next_body = next_body + 1
@@ -70,7 +71,8 @@ local function settle_one(at, id, bytes)
   local created_at, _, kept_completed, kept_failed, names, request, payload = read_base(bytes)
   local ended_as, result, meta, error = outcome, '', '', ''
   if band(bits, 16) ~= 0 then
-    ended_as, error = outcome + HAS_ERROR, ARGV[at + 4]
+    ended_as = outcome + HAS_ERROR
+    error = pack('<I3', #ARGV[at + 4]) .. ARGV[at + 4]
   end
   if band(goes, 32) == 0 and attempt > 0 then attempt = attempt - 1 end
   flags, version = touch(id, flags, version)
@@ -108,7 +110,7 @@ local function settle_one(at, id, bytes)
   count(to, queue, 1)
 
   -- The run that ends is the last, and goes on with its end where the mark of its claim was.
-  local ending = pack('<I6BI3', now, ended_as, #error) .. error
+  local ending = pack('<I6B', now, ended_as) .. error
   local sections
   if band(goes, 32) == 0 and newest > released_kept then
     local runs = BASE + LIFE + 1 + names + request + payload + progress

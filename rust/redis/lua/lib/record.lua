@@ -1,6 +1,6 @@
 -- The header of a record; the layout stands in src/record/mod.rs. Sections are cut and joined here, never read.
-local BASE, LIFE, MARK = 52, 39, 8
-local NEVER, NO_STATE, NO_NONCE = 281474976710655, 255, string.rep('\0', 8)
+local BASE, LIFE, MARK = 52, 33, 8
+local NEVER, NO_STATE, NO_NONCE = 281474976710655, 255, string.rep('\0', 4)
 local CANCEL, WATCHED, STRIPPED, HAS_LIFE, KEYED = 1, 2, 4, 8, 16
 local REQUEST_OUT, PAYLOAD_OUT, PROGRESS, RESULT, BODY = 64, 256, 512, 1024, 2048
 local BODY_OUT, META, HAS_ORIGIN = 4096, 8192, 16384
@@ -34,11 +34,11 @@ end
 -- Read the life: fence, started_at, finished_at, cancel_requested_at, nonce, settled_to, lengths of progress, result
 -- and meta.
 local function read_life(bytes)
-  return unpack_bytes('<I4I6I6I6c8BI3I2I3', bytes, 53)
+  return unpack_bytes('<I3I6I6I6c4BI3I2I2', bytes, 53)
 end
 
 local function life(fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
-  return pack('<I4I6I6I6c8BI3I2I3', fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result,
+  return pack('<I3I6I6I6c4BI3I2I2', fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result,
     meta)
 end
 

@@ -211,6 +211,11 @@ impl Claim {
 
 impl Conversation for Claim {
     fn begin(&mut self) -> Step {
+        let size = self.wanted.worker.len();
+        if size > usize::from(u8::MAX) {
+            let part = "the worker's name";
+            return Step::Failed(Failure::TooLarge { part, size });
+        }
         Step::Send(vec![self.call()])
     }
 

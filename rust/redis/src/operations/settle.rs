@@ -11,7 +11,7 @@ use super::parts::{BYTES_A_CALL, CLAIMED, JOBS_A_CALL, Queues, code, number, six
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
 use crate::keys::{BodyKind, KeySpace, id_bytes};
-use crate::record::{INLINE, KEY_MS};
+use crate::record::{INLINE, KEY_MS, MOST_ERROR, MOST_META};
 use crate::reply::{self, Reply};
 use crate::request::Answer;
 use crate::script::{Access, Script, compose};
@@ -125,6 +125,10 @@ impl Conversation for Settle {
         if self.parts.is_empty() {
             return Step::Done(Answer::Settled(Vec::new()));
         }
+        let settlements = self.parts.iter().flat_map(|part| &part.settlements);
+        if let Some(failure) = settlements.filter_map(too_large).next() {
+            return Step::Failed(failure);
+        }
         Step::Send(self.calls())
     }
 
@@ -213,10 +217,26 @@ impl Part {
     }
 }
 
+/// What a record has no room for.
+fn too_large(settlement: &Settlement) -> Option<Failure> {
+    let meta = settlement
+        .result
+        .as_ref()
+        .and_then(|result| result.meta.as_deref());
+    let parts = [
+        ("the result's meta", meta, MOST_META),
+        ("an error", settlement.error.as_deref(), MOST_ERROR),
+    ];
+    parts.into_iter().find_map(|(part, bytes, most)| {
+        let size = bytes.map_or(0, <[u8]>::len);
+        (size > most).then_some(Failure::TooLarge { part, size })
+    })
+}
+
 fn facts(settlement: &Settlement, bits: u8) -> Vec<u8> {
-    let mut facts = Vec::with_capacity(33);
+    let mut facts = Vec::with_capacity(29);
     facts.extend_from_slice(&six_bytes(settlement.fence));
-    facts.extend_from_slice(&settlement.nonce.to_le_bytes());
+    facts.extend_from_slice(&folded(settlement.nonce).to_le_bytes());
     facts.push(bits);
     for verdict in [settlement.verdict, settlement.verdict_if_canceled] {
         facts.push(verdict.to_state() as u8);
@@ -225,6 +245,13 @@ fn facts(settlement: &Settlement, bits: u8) -> Vec<u8> {
         facts.push(goes(verdict));
     }
     facts
+}
+
+/// A nonce in half its bits; only none stays none.
+#[allow(clippy::cast_possible_truncation, reason = "the halves are folded")]
+const fn folded(nonce: u64) -> u32 {
+    let half = (nonce >> 32) as u32 ^ nonce as u32;
+    if half == 0 && nonce != 0 { 1 } else { half }
 }
 
 /// What goes with a verdict, so that the script need not know the states.

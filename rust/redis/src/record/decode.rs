@@ -138,11 +138,11 @@ fn read(bytes: &[u8], extent: Extent) -> Result<Record, Damage> {
 }
 
 fn read_life(from: &mut Reader<'_>, lengths: &mut Lengths) -> Result<Life, Damage> {
-    let fence = from.u32()?;
+    let fence = from.u24()?;
     let started_at = from.moment()?;
     let finished_at = from.moment()?;
     let cancel_requested_at = from.moment()?;
-    let nonce = u64::from_le_bytes(from.array()?);
+    let nonce = from.u32()?;
     let settled = match from.byte()? {
         NO_STATE => None,
         code => Some(Settlement {
@@ -152,9 +152,10 @@ fn read_life(from: &mut Reader<'_>, lengths: &mut Lengths) -> Result<Life, Damag
     };
     lengths.progress = from.u24()?;
     lengths.result = usize::from(from.u16()?);
-    lengths.meta = from.u24()?;
+    lengths.meta = usize::from(from.u16()?);
     Ok(Life {
-        fence,
+        // Three bytes were read.
+        fence: u32::try_from(fence).map_err(|_| Damage::Number)?,
         started_at,
         finished_at,
         cancel_requested_at,

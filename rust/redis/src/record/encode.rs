@@ -50,7 +50,7 @@ pub fn encode(record: &Record) -> Result<Vec<u8>, Failure> {
 }
 
 fn write_life(life: &Life, to: &mut Vec<u8>) -> Result<(), Failure> {
-    to.extend_from_slice(&life.fence.to_le_bytes());
+    to.u24("the number of its runs", life.fence as usize)?;
     to.moment(life.started_at);
     to.moment(life.finished_at);
     to.moment(life.cancel_requested_at);
@@ -72,7 +72,7 @@ fn write_life(life: &Life, to: &mut Vec<u8>) -> Result<(), Failure> {
         result.map_or(&[], |result| here(&result.body)),
     )?;
     let meta = result.and_then(|result| result.meta.as_deref());
-    to.u24("the result's meta", meta.map_or(0, <[u8]>::len))
+    short(to, "the result's meta", meta.unwrap_or_default())
 }
 
 fn short(to: &mut Vec<u8>, part: &'static str, bytes: &[u8]) -> Result<(), Failure> {

@@ -22,15 +22,15 @@
 //! | 48 | 2 | length of the request |
 //! | 50 | 2 | length of the payload |
 //! | | | **life**, from the first claim or the end on, with the flag `LIFE` |
-//! | 52 | 4 | fence |
-//! | 56 | 6 | `started_at` |
-//! | 62 | 6 | `finished_at` |
-//! | 68 | 6 | `cancel_requested_at` |
-//! | 74 | 8 | the nonce of the newest settlement |
-//! | 82 | 1 | the state that it led to, or 255 |
-//! | 83 | 3 | length of the progress |
-//! | 86 | 2 | length of the result |
-//! | 88 | 3 | length of the result's meta |
+//! | 52 | 3 | fence |
+//! | 55 | 6 | `started_at` |
+//! | 61 | 6 | `finished_at` |
+//! | 67 | 6 | `cancel_requested_at` |
+//! | 73 | 4 | the nonce of the newest settlement, folded |
+//! | 77 | 1 | the state that it led to, or 255 |
+//! | 78 | 3 | length of the progress |
+//! | 81 | 2 | length of the result |
+//! | 83 | 2 | length of the result's meta |
 //!
 //! Then come the sections: names (see `names`), request, payload, progress, result, meta, and the runs (see `runs`) up
 //! to the end. A newest run that goes on is the last one, and ends in the mark of its claim.
@@ -59,11 +59,16 @@ pub const FORMAT: u8 = 1;
 /// The largest body that lies in the record itself.
 pub const INLINE: usize = 1_024;
 
+/// The largest meta of a result, and the largest error of a run: what their lengths have room for.
+pub const MOST_META: usize = (1 << 16) - 1;
+/// See [`MOST_META`].
+pub const MOST_ERROR: usize = (1 << 24) - 1;
+
 /// How long the mark of a claim is.
 pub const MARK: usize = 8;
 
 const BASE: usize = 52;
-const LIFE: usize = 39;
+const LIFE: usize = 33;
 
 /// The time that is none.
 const NEVER: u64 = (1 << 48) - 1;

@@ -105,7 +105,7 @@ pub struct Life {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settlement {
     /// Recognises it repeated.
-    pub nonce: u64,
+    pub nonce: u32,
     /// Where the job went.
     pub to: State,
 }

@@ -1,8 +1,8 @@
 //! The section of runs, oldest first.
 //!
-//! A run is its number (4 bytes), its start (6), the length of its worker's name (2) and the name. One that has ended
-//! goes on with its end (6), its outcome (1; 128 is added where there is an error), the length of the error (3) and the
-//! error; one that goes on is the last, and has the mark of its claim instead.
+//! A run is its number (3 bytes), its start (6), the length of its worker's name (1) and the name. One that has ended
+//! goes on with its end (6) and its outcome (1); 128 is added to that where there is an error, whose length (3) and bytes
+//! follow. One that goes on is the last, and has the mark of its claim instead.
 
 use std::sync::Arc;
 
@@ -23,23 +23,23 @@ pub(super) fn write(
     to: &mut Vec<u8>,
 ) -> Result<(), Failure> {
     for run in runs {
-        let number = u32::try_from(run.number).unwrap_or(u32::MAX);
-        to.extend_from_slice(&number.to_le_bytes());
+        let number = usize::try_from(run.number).unwrap_or(usize::MAX);
+        to.u24("the number of a run", number)?;
         to.time(run.started_at);
         let too_large = |_| Failure::TooLarge {
             part: "the worker's name",
             size: run.worker.len(),
         };
-        let length = u16::try_from(run.worker.len()).map_err(too_large)?;
-        to.extend_from_slice(&length.to_le_bytes());
+        to.push(u8::try_from(run.worker.len()).map_err(too_large)?);
         to.extend_from_slice(run.worker.as_bytes());
         if let Some(outcome) = run.outcome {
             to.moment(run.finished_at);
             let has_error = if run.error.is_some() { HAS_ERROR } else { 0 };
             to.push(outcome as u8 | has_error);
-            let error = run.error.as_deref().unwrap_or_default();
-            to.u24("an error", error.len())?;
-            to.extend_from_slice(error);
+            if let Some(error) = &run.error {
+                to.u24("an error", error.len())?;
+                to.extend_from_slice(error);
+            }
         }
     }
     to.extend(mark.into_iter().flatten());
@@ -51,9 +51,9 @@ pub(super) fn read(bytes: &[u8], goes_on: bool) -> Result<(Vec<Run>, Option<[u8;
     let mut from = Reader::new(bytes);
     let mut runs = Vec::new();
     while !from.is_empty() {
-        let number = u64::from(from.u32()?);
+        let number = from.u24()? as u64;
         let started_at = from.time()?;
-        let length = usize::from(from.u16()?);
+        let length = usize::from(from.byte()?);
         let mut run = Run {
             number,
             started_at,
@@ -71,9 +71,10 @@ pub(super) fn read(bytes: &[u8], goes_on: bool) -> Result<(Vec<Run>, Option<[u8;
         let code = from.byte()?;
         let outcome = Outcome::ALL.get(usize::from(code & !HAS_ERROR));
         run.outcome = Some(*outcome.ok_or(Damage::Code(code))?);
-        let length = from.u24()?;
-        let error = from.bytes(length)?;
-        run.error = (code & HAS_ERROR != 0).then(|| Body::from(error));
+        if code & HAS_ERROR != 0 {
+            let length = from.u24()?;
+            run.error = Some(Body::from(from.bytes(length)?));
+        }
         runs.push(run);
     }
     if goes_on {

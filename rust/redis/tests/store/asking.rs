@@ -51,7 +51,12 @@ pub(crate) fn keyed(number: u8, key: &str, fingerprint: u8) -> NewJob {
 }
 
 impl Server {
-    pub(crate) fn enqueue(&mut self, jobs: Vec<NewJob>, max_queued: Option<u64>, now: u64) -> Vec<Enqueued> {
+    pub(crate) fn enqueue(
+        &mut self,
+        jobs: Vec<NewJob>,
+        max_queued: Option<u64>,
+        now: u64,
+    ) -> Vec<Enqueued> {
         match self.ask(Operation::Enqueue { jobs, max_queued }, now) {
             Answer::Enqueued(answers) => answers,
             other => panic!("{other:?}"),

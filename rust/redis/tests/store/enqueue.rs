@@ -50,7 +50,10 @@ fn a_repeated_job_comes_back_with_its_large_bodies() {
         request: Some(Body::from(vec![2; 1_025])),
         ..keyed(1, "k", 1)
     };
-    let repeated = NewJob { id: id(2), ..large.clone() };
+    let repeated = NewJob {
+        id: id(2),
+        ..large.clone()
+    };
     let (found, expected) = both(vec![large.clone(), large, repeated], None);
     assert_eq!(found, expected);
 }
@@ -61,6 +64,8 @@ fn a_stored_job_takes_few_bytes() {
     server.enqueue(vec![job(1)], None, NOW);
     let key = server.space().key("job");
     let value = server.command(&[b"HSTRLEN", &key, &id(1).bits().to_be_bytes()]);
-    let Value::Int(bytes) = value else { panic!("{value:?}") };
+    let Value::Int(bytes) = value else {
+        panic!("{value:?}")
+    };
     assert!(bytes <= 188, "{bytes} bytes");
 }

@@ -13,7 +13,7 @@ use asyncendpoints_redis::conversation::{Failure, Step, converse};
 use asyncendpoints_redis::keys::KeySpace;
 use asyncendpoints_redis::request::{Answer, Operation, Request};
 use asyncendpoints_redis::script::{Dialect, Script};
-use redis::{Cmd, Connection, ErrorKind, ServerErrorKind, Value};
+use redis::{Client, Cmd, Connection, ConnectionLike, ErrorKind, ServerErrorKind, Value};
 
 /// Which program to start; without it, the one in the path.
 const PROGRAM: &str = "ASYNCENDPOINTS_TEST_REDIS_SERVER";
@@ -22,6 +22,7 @@ const START_WITHIN: Duration = Duration::from_secs(10);
 /// A server on a free port of the loopback, with nothing on disk.
 pub(crate) struct Server {
     process: Child,
+    client: Client,
     connection: Connection,
     space: Arc<KeySpace>,
     dialect: Dialect,
@@ -35,12 +36,16 @@ impl Server {
             if let Some(server) = Self::try_start(free_port(), deadline) {
                 return server;
             }
-            assert!(Instant::now() < deadline, "no Redis server came up within {START_WITHIN:?}");
+            assert!(
+                Instant::now() < deadline,
+                "no Redis server came up within {START_WITHIN:?}"
+            );
         }
     }
 
     fn try_start(port: u16, deadline: Instant) -> Option<Self> {
-        let program = env::var_os(PROGRAM).map_or_else(|| PathBuf::from("redis-server"), PathBuf::from);
+        let program =
+            env::var_os(PROGRAM).map_or_else(|| PathBuf::from("redis-server"), PathBuf::from);
         let mut process = Command::new(&program)
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--port", &port.to_string()])
@@ -51,11 +56,12 @@ impl Server {
                 panic!("these tests need a Redis server; {} names one, else it is in the path; {}: {error}",
                     PROGRAM, program.display())
             });
-        let client = redis::Client::open(format!("redis://127.0.0.1:{port}/")).expect("an address");
+        let client = Client::open(format!("redis://127.0.0.1:{port}/")).expect("an address");
         loop {
             if let Ok(connection) = client.get_connection() {
                 return Some(Self {
                     process,
+                    client,
                     connection,
                     space: Arc::new(KeySpace::new("test", 0)),
                     dialect: dialect(),
@@ -78,7 +84,11 @@ impl Server {
         self.try_ask(operation, Some(now)).expect("an answer")
     }
 
-    pub(crate) fn try_ask(&mut self, operation: Operation, now: Option<u64>) -> Result<Answer, Failure> {
+    pub(crate) fn try_ask(
+        &mut self,
+        operation: Operation,
+        now: Option<u64>,
+    ) -> Result<Answer, Failure> {
         let mut conversation = converse(&self.space, Request { operation, now });
         let mut step = conversation.begin();
         loop {
@@ -93,6 +103,17 @@ impl Server {
         }
     }
 
+    /// Hear what is published from now on.
+    pub(crate) fn subscribe(&self, channel: &[u8]) -> Subscription {
+        let mut connection = self.client.get_connection().expect("a connection");
+        let command = redis::cmd("SUBSCRIBE").arg(channel).get_packed_command();
+        connection
+            .send_packed_command(&command)
+            .expect("a subscription");
+        connection.recv_response().expect("a subscription");
+        Subscription(connection)
+    }
+
     /// Run a plain command.
     pub(crate) fn command(&mut self, parts: &[&[u8]]) -> Value {
         self.send(&Call::command(parts))
@@ -105,27 +126,58 @@ impl Server {
                 for part in parts {
                     command.arg(&part[..]);
                 }
-                command.query(&mut self.connection).expect("a reply")
+                // What the server refuses is a reply too: some conversations learn from it.
+                self.connection.req_command(&command).expect("a reply")
             }
             Call::Script { script, keys, args } => {
                 let sha = script.sha(self.dialect).as_bytes();
                 match self.run(b"EVALSHA", sha, keys, args) {
-                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self
-                        .run(b"EVAL", source(script, self.dialect), keys, args)
-                        .unwrap_or_else(|error| panic!("{}: {error}", script.name)),
+                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                        self.run(b"EVAL", source(script, self.dialect), keys, args)
+                            .unwrap_or_else(|error| panic!("{}: {error}", script.name))
+                    }
                     other => other.unwrap_or_else(|error| panic!("{}: {error}", script.name)),
                 }
             }
         }
     }
 
-    fn run(&mut self, how: &[u8], what: &[u8], keys: &[Vec<u8>], args: &[Vec<u8>]) -> redis::RedisResult<Value> {
+    fn run(
+        &mut self,
+        how: &[u8],
+        what: &[u8],
+        keys: &[Vec<u8>],
+        args: &[Vec<u8>],
+    ) -> redis::RedisResult<Value> {
         let mut command = Cmd::new();
         command.arg(how).arg(what).arg(keys.len());
         for part in keys.iter().chain(args) {
             command.arg(&part[..]);
         }
         command.query(&mut self.connection)
+    }
+}
+
+/// A connection that hears one channel.
+pub(crate) struct Subscription(Connection);
+
+impl Subscription {
+    /// What was published since it was asked last. The server answers it behind all messages of earlier operations.
+    pub(crate) fn messages(&mut self) -> Vec<Vec<u8>> {
+        let ping = redis::cmd("PING").get_packed_command();
+        self.0.send_packed_command(&ping).expect("a connection");
+        let mut messages = Vec::new();
+        loop {
+            let Value::Array(parts) = self.0.recv_response().expect("a message") else {
+                panic!("a subscription hears nothing but arrays");
+            };
+            match &parts[..] {
+                [Value::BulkString(kind), _, Value::BulkString(message)] if kind == b"message" => {
+                    messages.push(message.clone());
+                }
+                _ => return messages,
+            }
+        }
     }
 }
 
