@@ -4,10 +4,11 @@
 -- ARGV: now:time pruned:flag ended:states (id:id digest:bytes seen:bytes)*
 local pruned, ended, gone = ARGV[2] == '1', ARGV[3], {}
 
--- What was found is the fixed part of the record: the same id may have gone and come again.
-local function is_as_found(id, bytes, seen)
+-- What was found is the fixed part of the record: the same id may have gone and come again. Of what is no record, its
+-- place among the ended ones says that it has ended.
+local function is_as_found(bytes, seen, forgotten_at)
   if not bytes then return seen == '' end
-  if not is_record(bytes) then return bytes == seen end
+  if not is_record(bytes) then return forgotten_at and bytes == seen end
   if not string.find(ended, sub(bytes, 2, 2), 1, true) then return false end
   return sub(bytes, 22, 47) == sub(seen, 22, 47)
 end
@@ -17,7 +18,7 @@ for i = 4, #ARGV, 3 do
   local bytes = call('HGET', JOB, id)
   local forgotten_at = call('ZSCORE', DONE, id)
   local is_due = not pruned or (forgotten_at and tonumber(forgotten_at) <= now)
-  if is_due and is_as_found(id, bytes, seen) then
+  if is_due and is_as_found(bytes, seen, forgotten_at) then
     gone[#gone + 1] = { id = id, bytes = bytes or '', digest = digest, body = OWN_KEYS + (i - 4) + 1 }
   end
 end

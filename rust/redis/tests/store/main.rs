@@ -1,6 +1,8 @@
 //! The operations on a real server, against the memory store.
 
 mod asking;
+mod checking;
 mod enqueue;
+mod reading;
 mod server;
 mod walk;
