@@ -11,7 +11,9 @@ import pytest
 from tests.support.redis_server import REDIS_URL, RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.support.redis_stores import RedisStores
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,14 @@ def redis_url() -> Iterator[str]:
 def redis_namespace() -> str:
     """Return a namespace that nobody else uses."""
     return f"test-{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+async def redis_stores(redis_url: str) -> AsyncIterator[RedisStores]:
+    """Return a maker of Redis stores; afterwards, nothing of their jobs may be left when all have been pruned."""
+    from tests.support.redis_stores import RedisStores
+
+    stores = RedisStores(redis_url)
+    yield stores
+    left = await stores.leftovers()
+    assert left == [], f"left behind in Redis: {left}"

@@ -1,0 +1,72 @@
+"""One namespace of one Redis with the processes that use it; all of them end with the test."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tests.support.faults.application import CONCURRENCY, JOURNAL, LEASE, NAMESPACE, URL, make_jobs
+from tests.support.faults.journal import Journal
+from tests.support.processes import Process
+from tests.support.server import Server
+
+if TYPE_CHECKING:
+    from asyncendpoints import AsyncEndpoints
+
+
+class World:
+    """Workers, API processes and clients of one namespace; a context manager.
+
+    Args:
+        url: The Redis, or the proxy before it.
+        directory: Where the journal and the logs go.
+        lease_for: The lease of every process, in seconds.
+    """
+
+    def __init__(self, url: str, directory: Path, *, lease_for: float = 1.0) -> None:
+        self.url = url
+        self.namespace = f"test-{secrets.token_hex(8)}"
+        self.journal = Journal(directory / "journal")
+        self._directory = directory
+        self._lease_for = lease_for
+        self._started = 0
+        self._stack = ExitStack()
+
+    def environment(self, *, url: str | None = None, concurrency: int = 4) -> dict[str, str]:
+        """Return what a process must be told."""
+        return {
+            URL: url or self.url,
+            NAMESPACE: self.namespace,
+            JOURNAL: str(self._directory / "journal"),
+            LEASE: str(self._lease_for),
+            CONCURRENCY: str(concurrency),
+        }
+
+    def worker(self, *, url: str | None = None, concurrency: int = 4) -> Process:
+        """Start a worker process."""
+        self._started += 1
+        return self._stack.enter_context(
+            Process(
+                [sys.executable, "-m", "asyncendpoints", "worker", "tests.support.faults.worker:jobs"],
+                log=self._directory / f"worker-{self._started}.log",
+                environment=self.environment(url=url, concurrency=concurrency),
+            )
+        )
+
+    def api(self, *, url: str | None = None) -> Server:
+        """Start an API process."""
+        environment = self.environment(url=url)
+        return self._stack.enter_context(Server.uvicorn("tests.support.faults.api:app", environment=environment))
+
+    def client(self, *, url: str | None = None) -> AsyncEndpoints:
+        """Return the application's jobs for this process, which runs none; to be started by the test."""
+        return make_jobs(self.environment(url=url), worker=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
