@@ -43,6 +43,26 @@ class Tenant:
     parts: list[UUID] = field(default_factory=list[UUID])
 
 
+@dataclass
+class Landlord(Tenant):
+    houses: int = 2
+
+
+class Base(BaseModel):
+    a: int
+
+
+class Derived(Base):
+    b: int
+
+
+class Incomparable(Base):
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Row(NamedTuple):
     first: int
     second: str
@@ -91,6 +111,35 @@ def test_a_value_of_another_type_is_a_mistake_of_the_application() -> None:
     """What is not what the annotation says is not stored."""
     with pytest.raises(ConfigurationError, match=r"'user' gave a Row"):
         StoredValue("user", Tenant).encode(Row(1, "b"))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Tenant, Landlord("t", date(2026, 11, 22))),
+        (list[Base], [Derived(a=1, b=2)]),
+        (Base | None, Derived(a=1, b=2)),
+        (dict[str, Any], {"at": datetime(2026, 11, 22, tzinfo=UTC)}),
+        (dict[str, Any], {"id": [UID]}),
+        (dict[str, Any], {"raw": b"\xff"}),
+        (dict, {1: 2}),
+        (Base, Base.model_construct(a="no number")),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_a_value_that_json_would_change_is_refused(annotation: Any, value: Any) -> None:
+    """What a subclass adds, and types that the annotation does not name, would be lost; the remedy is named."""
+    with pytest.raises(
+        ConfigurationError, match=r"(?s)parameter 'p' gave a .*resolve it in the worker with JobDepends"
+    ):
+        StoredValue("p", annotation).encode(value)
+
+
+def test_what_cannot_be_compared_cannot_be_told_to_differ() -> None:
+    """A type whose comparison raises is stored; a number that is none is one and the same."""
+    incomparable = StoredValue("p", Incomparable)
+    assert incomparable.encode(Incomparable(a=1)) == b'{"a":1}'
+    assert StoredValue("p", list[float]).encode([float("nan")]) == b"[NaN]"
 
 
 def test_a_stored_value_that_no_longer_fits_fails_validation() -> None:

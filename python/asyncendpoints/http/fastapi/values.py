@@ -68,7 +68,7 @@ class StoredValue:
             ) from error
         if not unchanged(value, read):
             raise ConfigurationError(
-                f"{given} that JSON, read as its annotation says, gives back as something else (what a subclass adds is "
+                f"{given} that is not the same when its JSON is read as its annotation says (what a subclass adds is "
                 f"lost, and so is a type that the annotation does not name); {_REMEDY}"
             )
         return body
