@@ -245,7 +245,7 @@ fn a_watched_job_is_told_of_once() {
     // Its version is above what is known: there is something to read already.
     server.ask(watch(0), NOW);
     server.ask(Operation::Cancel(id(1)), NOW);
-    assert_eq!(told.messages(), Vec::<Vec<u8>>::new());
+    assert_eq!(told.messages(), []);
     server.enqueue(vec![job(2)], None, NOW);
     for _ in 0..2 {
         server.ask(
@@ -258,11 +258,12 @@ fn a_watched_job_is_told_of_once() {
     }
     server.ask(Operation::Cancel(id(2)), NOW);
     server.ask(Operation::Delete(id(2)), NOW);
-    assert_eq!(told.messages(), vec![id_bytes(id(2)).to_vec()]);
+    let changed = (server.space().changed_channel(), id_bytes(id(2)).to_vec());
+    assert_eq!(told.messages(), [changed]);
     // What has ended is not watched any more.
     server.ask(watch(9), NOW);
     server.ask(Operation::Delete(id(1)), NOW);
-    assert_eq!(told.messages(), Vec::<Vec<u8>>::new());
+    assert_eq!(told.messages(), []);
 }
 
 #[test]
@@ -282,7 +283,8 @@ fn the_worker_of_a_canceled_run_is_told_once() {
         server.ask(Operation::Cancel(id(1)), NOW);
     }
     let message = [&id_bytes(id(1))[..], b"1"].concat();
-    assert_eq!(told.messages(), vec![message]);
+    let channel = server.space().worker_channel("w-1");
+    assert_eq!(told.messages(), [(channel, message)]);
     assert_eq!(
         server.command(&[b"PING"]),
         Value::SimpleString("PONG".into())

@@ -103,10 +103,10 @@ impl Server {
         }
     }
 
-    /// Hear what is published from now on.
-    pub(crate) fn subscribe(&self, channel: &[u8]) -> Subscription {
+    /// Hear what is published from now on in channels of this pattern.
+    pub(crate) fn subscribe(&self, channels: &[u8]) -> Subscription {
         let mut connection = self.client.get_connection().expect("a connection");
-        let command = redis::cmd("SUBSCRIBE").arg(channel).get_packed_command();
+        let command = redis::cmd("PSUBSCRIBE").arg(channels).get_packed_command();
         connection
             .send_packed_command(&command)
             .expect("a subscription");
@@ -158,12 +158,12 @@ impl Server {
     }
 }
 
-/// A connection that hears one channel.
+/// A connection that hears some channels.
 pub(crate) struct Subscription(Connection);
 
 impl Subscription {
-    /// What was published since it was asked last. The server answers it behind all messages of earlier operations.
-    pub(crate) fn messages(&mut self) -> Vec<Vec<u8>> {
+    /// What was published since it was asked last, each with its channel. The server answers it behind all messages of earlier operations.
+    pub(crate) fn messages(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let ping = redis::cmd("PING").get_packed_command();
         self.0.send_packed_command(&ping).expect("a connection");
         let mut messages = Vec::new();
@@ -172,8 +172,8 @@ impl Subscription {
                 panic!("a subscription hears nothing but arrays");
             };
             match &parts[..] {
-                [Value::BulkString(kind), _, Value::BulkString(message)] if kind == b"message" => {
-                    messages.push(message.clone());
+                [_, _, Value::BulkString(channel), Value::BulkString(message)] => {
+                    messages.push((channel.clone(), message.clone()));
                 }
                 _ => return messages,
             }

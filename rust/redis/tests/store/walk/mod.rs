@@ -11,21 +11,23 @@ use asyncendpoints_core::answer::{Claims, Page, Settled};
 use asyncendpoints_core::job::Job;
 use asyncendpoints_core::memory::MemoryStore;
 use asyncendpoints_core::state::State;
+use asyncendpoints_redis::keys::id_bytes;
 use asyncendpoints_redis::request::{Answer, Operation};
 use redis::Value;
 
-use crate::server::Server;
+use crate::server::{Server, Subscription};
 use steps::{Dice, Seen, step};
 
 const DAY_MS: u64 = 24 * 3_600_000;
 const BEGIN: u64 = 1_800_000_000_000;
-const STEPS: u64 = 2_500;
+const STEPS: u64 = 1_500;
 /// After how many steps everything that can be asked is compared.
-const COMPARED: u64 = 10;
+const COMPARED: u64 = 20;
 
 struct Walk {
     memory: MemoryStore,
     redis: Server,
+    published: Subscription,
     dice: Dice,
     seen: Seen,
     now: u64,
@@ -34,9 +36,11 @@ struct Walk {
 
 impl Walk {
     fn new(seed: u64) -> Self {
+        let redis = Server::start();
         Self {
             memory: MemoryStore::new(),
-            redis: Server::start(),
+            published: redis.subscribe(b"*"),
+            redis,
             dice: Dice::new(seed),
             seen: Seen::default(),
             now: BEGIN,
@@ -57,6 +61,7 @@ impl Walk {
         };
         self.taken.push(format!("{} {operation:?}", self.now));
         let answer = self.both(operation);
+        self.hear();
         if let Answer::Claims(Claims { claims, .. }) = answer {
             self.seen.runs.extend(claims);
         }
@@ -75,6 +80,40 @@ impl Walk {
             self.history()
         );
         answer
+    }
+
+    /// Both have told the same workers of the same things.
+    fn hear(&mut self) {
+        let wakes = self.memory.take_wakes();
+        let space = self.redis.space();
+        let ready = wakes
+            .ready_queues
+            .iter()
+            .map(|queue| (space.ready_channel(queue), queue.as_bytes().to_vec()));
+        let cancels = wakes.cancels.iter().map(|notice| {
+            let run = [
+                &id_bytes(notice.id)[..],
+                notice.fence.to_string().as_bytes(),
+            ]
+            .concat();
+            (space.worker_channel(&notice.worker), run)
+        });
+        let mut expected: Vec<_> = ready.chain(cancels).collect();
+        let mut published = self.published.messages();
+        expected.sort_unstable();
+        published.sort_unstable();
+        let words = |messages: &[(Vec<u8>, Vec<u8>)]| -> Vec<String> {
+            let word = |(channel, message): &(Vec<u8>, Vec<u8>)| {
+                format!("{} {}", channel.escape_ascii(), message.escape_ascii())
+            };
+            messages.iter().map(word).collect()
+        };
+        assert_eq!(
+            words(&published),
+            words(&expected),
+            "told, after {}",
+            self.history()
+        );
     }
 
     /// The steps that concern the jobs of the last one, newest last.
@@ -237,7 +276,7 @@ fn the_redis_store_answers_as_the_memory_store_does() {
             if taken % COMPARED == 0 {
                 walk.compare();
             }
-            if taken % (10 * COMPARED) == 0 {
+            if taken % (5 * COMPARED) == 0 {
                 {
                     walk.check();
                 }
