@@ -68,6 +68,7 @@ class Bench:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self._stack = ExitStack()
+        self._commands_of_a_question = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -124,7 +125,10 @@ class Bench:
         Raises:
             IncompleteError: They are more or fewer.
         """
+        commands = self.commands()
         found = self.peer.unsettled(self.redis)
+        # Known before any worker runs, whose commands could not be told from these.
+        self._commands_of_a_question = self.commands() - commands - 1
         if found != count:
             raise IncompleteError(f"{self.peer.name}: {found} jobs wait in Redis and not {count}")
 
@@ -156,9 +160,7 @@ class Bench:
 
     def settled(self, worker: Process, left: int = 0) -> Seen:
         """Wait until no more than `left` jobs are not yet settled, and return what was seen then."""
-        commands = self.commands()
         now = self.peer.unsettled(self.redis)
-        commands = self.commands() - commands - 1
         questions = 1
         since = time.monotonic()
         while now > left:
@@ -168,7 +170,7 @@ class Bench:
             questions += 1
             if now != before:
                 since = time.monotonic()
-        return Seen(at_ns=time.monotonic_ns(), left=now, commands=questions * commands)
+        return Seen(at_ns=time.monotonic_ns(), left=now, commands=questions * self._commands_of_a_question)
 
     def verify(self) -> None:
         """Read results again by the peer's own client.
