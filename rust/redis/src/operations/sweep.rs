@@ -9,7 +9,7 @@ use asyncendpoints_core::ids::JobId;
 use redis::Value;
 
 use super::enqueue::digest;
-use super::parts::{number, time};
+use super::parts::{JOBS_A_CALL, number, time};
 use super::single::{TRIES, bodies_of, ended};
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
@@ -23,7 +23,7 @@ pub(super) static STRIPPABLE: Script = Script::new(
     "strippable",
     Access::Reads,
     "shard",
-    "now:time limit:number",
+    "now:time limit:number passed:number",
     compose!("strippable": "keys" "now" "record" "sections"),
 );
 
@@ -69,13 +69,22 @@ pub(crate) enum Goal {
     Delete(JobId),
 }
 
-/// Looks, then takes.
+/// Looks, then takes, some at a time, until nothing is left or enough is done.
 pub(crate) struct Sweep {
     space: Arc<KeySpace>,
     goal: Goal,
     now: Option<u64>,
-    was_found: bool,
+    /// How many jobs the last look was for, and how many it saw.
+    look: Option<Look>,
+    looked_at: usize,
+    gone: u64,
     tries: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Look {
+    wanted: usize,
+    seen: usize,
 }
 
 impl Sweep {
@@ -84,7 +93,9 @@ impl Sweep {
             space,
             goal,
             now,
-            was_found: false,
+            look: None,
+            looked_at: 0,
+            gone: 0,
             tries: 0,
         }
     }
@@ -97,11 +108,23 @@ impl Sweep {
         }
     }
 
-    fn find(&mut self) -> Step {
-        self.was_found = false;
-        let (script, limit) = match self.goal {
-            Goal::Strip(limit) => (&STRIPPABLE, limit),
-            Goal::Prune(limit) => (&PRUNABLE, limit),
+    /// How many jobs are looked at next.
+    fn wanted(&self) -> usize {
+        match self.goal {
+            Goal::Strip(limit) | Goal::Prune(limit) => (limit - self.looked_at).min(JOBS_A_CALL),
+            Goal::Delete(_) => 1,
+        }
+    }
+
+    fn find(&self) -> Step {
+        let mut args = vec![time(self.now), number(self.wanted() as u64)];
+        let script = match self.goal {
+            Goal::Strip(_) => {
+                // What was looked at and stays is passed: it waits for prune.
+                args.push(number((self.looked_at as u64).saturating_sub(self.gone)));
+                &STRIPPABLE
+            }
+            Goal::Prune(_) => &PRUNABLE,
             Goal::Delete(id) => {
                 let call = Call::command(&[b"HGET", &self.space.key("job"), &id_bytes(id)]);
                 return Step::Send(vec![call]);
@@ -110,23 +133,27 @@ impl Sweep {
         Step::Send(vec![Call::Script {
             script,
             keys: self.space.shard_keys(),
-            args: vec![time(self.now), number(limit as u64)],
+            args,
         }])
     }
 
-    /// What was found: ids, each with what its script needs to know.
-    fn found(&self, value: Value) -> Result<Vec<(JobId, Value)>, Failure> {
+    /// What was found: how many were looked at, and ids, each with what its script needs to know.
+    fn found(&self, value: Value) -> Result<(usize, Vec<(JobId, Value)>), Failure> {
         if let Goal::Delete(id) = self.goal {
             let is_there = value != Value::Nil;
-            return Ok(is_there.then_some((id, value)).into_iter().collect());
+            return Ok((1, is_there.then_some((id, value)).into_iter().collect()));
         }
         let mut reply = Reply::array(self.name(), value)?;
+        let seen = match self.goal {
+            Goal::Strip(_) => usize::try_from(reply.number()?).unwrap_or(usize::MAX),
+            Goal::Prune(_) | Goal::Delete(_) => reply.len() / 2,
+        };
         let mut found = Vec::with_capacity(reply.len() / 2);
         while reply.len() > 0 {
             let id = id_of(&reply.bytes()?).ok_or_else(|| missing(self.name(), "id of a job"))?;
             found.push((id, reply.value()?));
         }
-        Ok(found)
+        Ok((seen, found))
     }
 
     fn strip(&self, found: Vec<(JobId, Value)>) -> Result<Call, Failure> {
@@ -171,10 +198,29 @@ impl Sweep {
         })
     }
 
-    fn answer(&self, gone: u64) -> Answer {
-        match self.goal {
-            Goal::Delete(_) => Answer::Flag(gone > 0),
-            Goal::Strip(_) | Goal::Prune(_) => Answer::Count(gone),
+    fn answer(&self) -> Step {
+        Step::Done(match self.goal {
+            Goal::Delete(_) => Answer::Flag(self.gone > 0),
+            Goal::Strip(_) | Goal::Prune(_) => Answer::Count(self.gone),
+        })
+    }
+
+    /// Look again where there may be more; `look` is what the last one saw.
+    fn go_on(&mut self, look: Look) -> Step {
+        if let Goal::Delete(_) = self.goal {
+            // Somebody else was faster: the job is gone, or another of its id.
+            self.tries += 1;
+            return if self.gone == 0 && self.tries < TRIES {
+                self.find()
+            } else {
+                self.answer()
+            };
+        }
+        self.looked_at += look.seen;
+        if look.seen < look.wanted || self.wanted() == 0 {
+            self.answer()
+        } else {
+            self.find()
         }
     }
 
@@ -190,32 +236,35 @@ impl Sweep {
 
     fn step(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
         let value = only(self.name(), replies)?;
-        if !self.was_found {
-            self.was_found = true;
-            let found = self.found(value)?;
-            if found.is_empty() || !found.iter().all(|(_, seen)| self.may_go(seen)) {
-                return Ok(Step::Done(self.answer(0)));
-            }
-            let call = match self.goal {
-                Goal::Strip(_) => self.strip(found)?,
-                Goal::Prune(_) | Goal::Delete(_) => self.remove(found)?,
-            };
-            return Ok(Step::Send(vec![call]));
+        if let Some(look) = self.look.take() {
+            self.gone += number_of(self.name(), &value)?;
+            return Ok(self.go_on(look));
         }
-        let gone = number_of(self.name(), &value)?;
-        if gone == 0 {
-            // Somebody else was faster with all that was found: there may be more, or nothing.
-            self.tries += 1;
-            if self.tries < TRIES {
-                return Ok(self.find());
-            }
+        let wanted = self.wanted();
+        let (seen, found) = self.found(value)?;
+        let look = Look { wanted, seen };
+        if let Goal::Delete(_) = self.goal
+            && !found.iter().any(|(_, seen)| self.may_go(seen))
+        {
+            return Ok(self.answer());
         }
-        Ok(Step::Done(self.answer(gone)))
+        if found.is_empty() {
+            return Ok(self.go_on(look));
+        }
+        let call = match self.goal {
+            Goal::Strip(_) => self.strip(found)?,
+            Goal::Prune(_) | Goal::Delete(_) => self.remove(found)?,
+        };
+        self.look = Some(look);
+        Ok(Step::Send(vec![call]))
     }
 }
 
 impl Conversation for Sweep {
     fn begin(&mut self) -> Step {
+        if self.wanted() == 0 {
+            return self.answer();
+        }
         self.find()
     }
 

@@ -1,8 +1,10 @@
 //! The operations on a real server, against the memory store.
 
 mod asking;
+mod changing;
 mod checking;
 mod enqueue;
 mod reading;
 mod server;
+mod signatures;
 mod walk;

@@ -103,6 +103,22 @@ impl Server {
         }
     }
 
+    /// What the server says of an operation whose first call it refuses.
+    pub(crate) fn refusal(&mut self, operation: Operation, now: u64) -> String {
+        let request = Request {
+            operation,
+            now: Some(now),
+        };
+        let Step::Send(calls) = converse(&self.space, request).begin() else {
+            panic!("an operation without a call");
+        };
+        let Some(Call::Script { script, keys, args }) = calls.first() else {
+            panic!("an operation that begins with a command");
+        };
+        let refusal = self.run(b"EVAL", source(script, self.dialect), keys, args);
+        refusal.expect_err("a refusal").to_string()
+    }
+
     /// Hear what is published from now on in channels of this pattern.
     pub(crate) fn subscribe(&self, channels: &[u8]) -> Subscription {
         let mut connection = self.client.get_connection().expect("a connection");
