@@ -15,7 +15,7 @@ use asyncendpoints_core::ids::JobId;
 /// | `strip` | sorted set | id by the time at which bodies go before the record does |
 /// | `dead` | sorted set | id by creation: failed jobs |
 /// | `idem` | hash | digest of scope and key → id |
-/// | `once` | hash | origin → its family; origin and key → an effect |
+/// | `once` | hash | origin → its family; origin, `=` and key → an effect |
 /// | `stat` | hash | state code and queue → how many jobs |
 /// | `list` | hash | chunk number → ids, in the order of their storing |
 /// | `chunks` | sorted set | the numbers of the chunks that there are |

@@ -11,9 +11,8 @@ use asyncendpoints_core::job::Job;
 use asyncendpoints_core::state::{Event, State};
 use redis::Value;
 
-use super::get::word;
 use super::parts::{number, time};
-use super::single::{TRIES, job_of, keys_of, row_of};
+use super::single::{TRIES, job_of, keys_of, row_of, word_of};
 use super::unreadable::as_failed;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
@@ -144,7 +143,7 @@ impl Ask {
                 }
             };
         }
-        let (word, job) = word(self.name(), replies)?;
+        let (word, job) = word_of(self.name(), replies)?;
         if word == b"moved" {
             self.tries += 1;
             if self.tries == TRIES {

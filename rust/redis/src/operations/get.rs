@@ -8,7 +8,7 @@ use redis::Value;
 use super::parts::{number, time};
 use super::single::{ended, job_of, keys_of};
 use crate::call::Call;
-use crate::conversation::{Conversation, Failure, Step};
+use crate::conversation::{Conversation, Step};
 use crate::keys::{KeySpace, id_bytes};
 use crate::reply::only;
 use crate::request::Answer;
@@ -83,13 +83,4 @@ impl Conversation for Get {
             Step::Done(Answer::Job(job.map(Box::new)))
         })
     }
-}
-
-/// What the reply of a call of one job's script says first, and the job behind it.
-pub(super) fn word(
-    operation: &'static str,
-    replies: Vec<Value>,
-) -> Result<(Vec<u8>, Option<Value>), Failure> {
-    let mut reply = crate::reply::Reply::array(operation, only(operation, replies)?)?;
-    Ok((reply.bytes()?, reply.take()))
 }

@@ -130,7 +130,7 @@ impl Held {
     fn answer(&self, replies: Vec<Value>) -> Result<Answer, Failure> {
         let name = self.script.name;
         let value = only(name, replies)?;
-        if !std::ptr::eq(self.script, &raw const RESERVE) {
+        if name != RESERVE.name {
             return Ok(Answer::Flag(reply::number(name, &value)? == 1));
         }
         let mut reply = Reply::array(name, value)?;

@@ -42,7 +42,8 @@ impl Inspect {
         let mut replies = replies.into_iter();
         let mut facts = Vec::new();
         let info = replies.next().unwrap_or(Value::Nil);
-        // A server that forbids CONFIG, as hosted ones do, answers with an error: then INFO is all there is.
+        // A server that forbids CONFIG, as hosted ones do, answers with an error: then INFO is all there is; or the
+        // other way round.
         for (name, reply) in SETTINGS.iter().zip(replies) {
             if matches!(reply, Value::ServerError(_)) {
                 continue;
@@ -51,7 +52,10 @@ impl Inspect {
                 facts.push(((*name).to_owned(), text(value)?));
             }
         }
-        let info = text(info)?;
+        let info = match info {
+            Value::ServerError(_) => String::new(),
+            told => text(told)?,
+        };
         for line in info.lines() {
             let Some((word, value)) = line.split_once(':') else {
                 continue;

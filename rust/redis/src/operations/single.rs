@@ -10,7 +10,7 @@ use super::unreadable::as_failed;
 use crate::conversation::Failure;
 use crate::keys::{BodyKind, KeySpace};
 use crate::record::{View, decode};
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, only};
 
 /// How often an operation is tried anew that other writers came in between of.
 pub(super) const TRIES: usize = 5;
@@ -78,4 +78,13 @@ pub(super) fn job_of(
     Ok(Some(
         job.unwrap_or_else(|damage| as_failed(id, &bytes, damage)),
     ))
+}
+
+/// What the reply of a script about one job says first, and the job behind it.
+pub(super) fn word_of(
+    operation: &'static str,
+    replies: Vec<Value>,
+) -> Result<(Vec<u8>, Option<Value>), Failure> {
+    let mut reply = Reply::array(operation, only(operation, replies)?)?;
+    Ok((reply.bytes()?, reply.take()))
 }

@@ -217,7 +217,7 @@ fn the_server_tells_what_it_does_for_durability() {
 }
 
 #[test]
-fn where_config_is_forbidden_the_server_still_tells_the_rest() {
+fn where_config_or_info_is_forbidden_the_server_still_tells_the_rest() {
     let mut server = Server::start();
     server.command(&[b"ACL", b"SETUSER", b"default", b"-config"]);
     let Answer::Facts(facts) = server.ask(Operation::Inspect, NOW) else {
@@ -234,6 +234,15 @@ fn where_config_is_forbidden_the_server_still_tells_the_rest() {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     assert!(!names.contains(&"appendfsync"), "INFO does not tell it");
+    server.command(&[b"ACL", b"SETUSER", b"default", b"+config", b"-info"]);
+    let Answer::Facts(facts) = server.ask(Operation::Inspect, NOW) else {
+        panic!("no facts");
+    };
+    assert!(
+        facts
+            .iter()
+            .any(|(name, value)| name == "appendfsync" && value == "everysec")
+    );
 }
 
 #[test]
