@@ -67,6 +67,23 @@ def gone(framework: str) -> Iterator[Client]:
     yield from behind(framework, {"type": "http.disconnect"})
 
 
+def test_a_request_that_seems_to_end_before_its_body_is_no_success(framework: str) -> None:
+    """Behind a middleware that keeps the body for itself nothing is stored, and the answer says so."""
+    staged = stage(framework)
+
+    async def keeping(scope: Scope, receive: Receive, send: Send) -> None:
+        async def disconnected() -> Message:
+            return {"type": "http.disconnect"}
+
+        await staged.app(scope, disconnected if scope["type"] == "http" else receive, send)
+
+    with Serving(keeping) as serving:
+        client = Client(staged, serving)
+        assert client.submit(value=1).status_code == 400
+        assert client.http.post("/nothing").status_code == 400
+        assert client.stored() == 0
+
+
 def test_a_receive_that_only_repeats_the_body_is_watched_no_more(endless: Client) -> None:
     """Held requests, polls and streams wait for their job, and the server stays free for others."""
     answer = endless.submit(value=1, Prefer="wait=30")

@@ -92,7 +92,7 @@ async def accept(
     owner = None if settings.owner is None else await owner_of(request, settings)
     if sent is None:
         sent = body
-    fingerprint = None if key is None else await request_fingerprint(scope, head, sent, settings)
+    fingerprint = None if key is None else request_fingerprint(scope, head, sent, settings)
     if policy.before_enqueue is not None:
         kept = None if stored is None else decode_request(stored)
         draft = Draft(endpoint.handler, body, kept, policy.queue, policy.priority, delay, key, fingerprint, owner)
@@ -159,7 +159,7 @@ async def _submit(request: Request, endpoint: HttpEndpoint, head: Head, draft: D
     draft.owner = draft.owner or None
     if draft.idempotency_key is not None and draft.fingerprint is None:
         # The key is the hook's. What makes a retry honest is what the client sends, wherever the key comes from.
-        draft.fingerprint = await request_fingerprint(request.scope, head, sent, endpoint.engine.settings)
+        draft.fingerprint = request_fingerprint(request.scope, head, sent, endpoint.engine.settings)
     return await endpoint.engine.submit(draft)
 
 

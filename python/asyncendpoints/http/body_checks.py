@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncendpoints.errors import MalformedPayload
-from asyncendpoints.http.problems import problem, problem_for
+from asyncendpoints.http.problems import instance, problem, problem_for, problem_reply
 from asyncendpoints.payload import check_json
 from asyncendpoints.problem_types import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
 
@@ -50,14 +50,14 @@ def check(
         taken = _not_taken(kind, content_types, head.carries if body is None else bool(body))
         if taken is not None:
             return _unsupported(scope, content_types, taken)
-    if kind == "json" and body is not None:
-        if not content_types:
-            _declare_json(scope)
-        if body:
-            try:
-                check_json(body, max_depth=target.engine.settings.max_json_depth)
-            except MalformedPayload as error:
-                return problem_for(scope, error)
+    if kind == "json" and body is not None and not content_types:
+        _declare_json(scope)
+    # Frameworks read as JSON what says that it is, whatever the endpoint takes.
+    if body and (kind == "json" or (kind == "any" and any(map(is_json, content_types)))):
+        try:
+            check_json(body, max_depth=target.engine.settings.max_json_depth)
+        except MalformedPayload as error:
+            return problem_for(scope, error)
     return None
 
 
@@ -103,6 +103,18 @@ def too_large(scope: Scope, limit: int, *, close: bool) -> Response:
     # RFC 9110, 10.1.1: a server that answers before it has read the content says whether it closes.
     headers = [(b"connection", b"close")] if close and scope.get("http_version", "1.1").startswith("1") else []
     return problem(scope, PAYLOAD_TOO_LARGE, f"The body is larger than {limit} bytes.", headers=headers)
+
+
+def incomplete(scope: Scope) -> Response:
+    """Return the refusal of a body whose end never came; where that is a middleware's word, the client is there."""
+    members = {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "The request ended before its body was complete.",
+        "instance": instance(scope),
+    }
+    return problem_reply(400, members)
 
 
 def _unsupported(scope: Scope, content_types: list[bytes], taken: str) -> Response:

@@ -9,6 +9,7 @@ refusal is raised there, so that no dependency runs, and replaces whatever answe
 
 from __future__ import annotations
 
+import sys
 from enum import Enum
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -138,15 +139,19 @@ class Capture:
         if message["type"] == "http.response.start":
             if self._state in _UNCHECKED and message["status"] != 405:
                 self._judge()
+            if message["status"] == 500 and (error := sys.exc_info()[1]) is not None:
+                # A mounted application answers an error by itself, and within its `except`.
+                self._understand(error)
             if self.refusal is not None:
                 return self._send_refusal(self.refusal, message["headers"])
             self._answered = True
         return self._send(message)
 
-    async def refuse(self) -> bool:
+    async def refuse(self, error: Exception) -> bool:
         """See to it that a refusal is sent where the application raised; tell whether there is one."""
         if not self._answered:
             self._judge()
+            self._understand(error)
             if self.refusal is not None:
                 await self._send_refusal(self.refusal, ())
         return self._replaced
@@ -206,6 +211,12 @@ class Capture:
                 body = bytes(self._kept) if whole and self._kept is not None else None
                 head = Head(self._scope["headers"], ())
                 self.refusal = check(self._scope, target, head, body, self._passed, close=not whole)
+
+    def _understand(self, error: BaseException) -> None:
+        """Refuse what the framework found wrong with the request, and failed to say."""
+        target = endpoint_of(self._scope)
+        if self.refusal is None and target is not None:
+            self.refusal = target.refusal_for(self._scope, error)
 
     def _refuse(self, refusal: Response) -> NoReturn:
         self.refusal = refusal

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.responses import Response
+    from starlette.types import Scope
+
     from asyncendpoints.engine import Engine
     from asyncendpoints.registry import Handler
 
@@ -34,6 +37,10 @@ class BodyTarget(Protocol):
         """Return the kind of body that is taken."""
         ...
 
+    def refusal_for(self, scope: Scope, error: BaseException) -> Response | None:
+        """Return what an error of the framework's own, out of its validation, says to the client; None otherwise."""
+        ...
+
 
 class HttpEndpoint:
     """A route's asynchronous side; it stands on the route's function as `__asyncendpoint__`.
@@ -56,6 +63,10 @@ class HttpEndpoint:
     def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
         """Return the kind of body that is taken; adapters that learn it from the route override this."""
         return self.body
+
+    def refusal_for(self, scope: Scope, error: BaseException) -> Response | None:
+        """Return None: an error is an error, where no framework validates before the endpoint runs."""
+        return None
 
 
 def endpoint_of(scope: Mapping[str, Any]) -> BodyTarget | None:

@@ -70,13 +70,13 @@ def parse_key(value: bytes) -> str:
     return key
 
 
-async def request_fingerprint(scope: Mapping[str, Any], head: Head, body: bytes | None, settings: Settings) -> bytes:
+def request_fingerprint(scope: Mapping[str, Any], head: Head, body: bytes | None, settings: Settings) -> bytes:
     """Return the digest of what is asked for: method, path, query without the key, body (IDM-2)."""
     content = body or b""
     if content:
         for value in head.content_types:
             if value != b"application/json":
-                content = await form_digest(value, content) or content
+                content = form_digest(value, content) or content
                 break
     query: bytes = scope["query_string"]
     if settings.idempotency_query is not None and query:

@@ -70,9 +70,9 @@ class BodyMiddleware:
         scope[SCOPE_KEY] = capture = Capture(scope, receive, send, self._engines)
         try:
             await self._app(scope, capture.receive, capture.send)
-        except Exception:
+        except Exception as error:
             # Whatever an application makes of a request that must be refused, the refusal is the answer.
-            if not await capture.refuse():
+            if not await capture.refuse(error):
                 raise
         finally:
             # The capture holds the scope: left in it, everything of the request would wait for the garbage collector.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.requests import Request  # noqa: TC002 (FastAPI resolves it)
-from starlette.responses import Response
+from starlette.responses import Response  # noqa: TC002 (FastAPI resolves it)
 
 from asyncendpoints._core import is_key
 from asyncendpoints.errors import (
@@ -16,6 +16,7 @@ from asyncendpoints.errors import (
     ValidationFailed,
 )
 from asyncendpoints.http.accept import accept
+from asyncendpoints.http.body_checks import incomplete
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, ENVELOPE, HttpEndpoint
 from asyncendpoints.http.idempotency import head_of, read_key
@@ -28,6 +29,8 @@ from asyncendpoints.request import encode_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.types import Scope
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.http.endpoint import BodyKind
@@ -65,6 +68,10 @@ class Producer:
         """Return that a production is JSON."""
         return "json"
 
+    def refusal_for(self, scope: Scope, error: BaseException) -> Response | None:
+        """Return None: nobody else validates a production."""
+        return None
+
     async def produce(self, request: Request) -> Response:
         """Submit a job to a handler by its name."""
         try:
@@ -82,7 +89,7 @@ class Producer:
         except Refused as refused:
             return refused.response
         except ClientGone:
-            return Response()
+            return incomplete(request.scope)
         except AsyncEndpointsError as error:
             return problem_for(request.scope, error)
         return await accept(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
 from asyncendpoints.http.accept import accept
+from asyncendpoints.http.body_checks import incomplete
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, HttpEndpoint
 from asyncendpoints.http.problems import problem_for
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.middleware import Middleware
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from asyncendpoints.engine import Engine
     from asyncendpoints.policy import Policy
@@ -72,7 +73,7 @@ def make_route(
         except Refused as refused:
             return refused.response
         except ClientGone:
-            return Response()
+            return incomplete(request.scope)
         except AsyncEndpointsError as error:
             return problem_for(request.scope, error)
         return await accept(request, endpoint, body=payload, stored=stored_request(request.scope, policy), sent=body)

@@ -32,6 +32,11 @@ def describe(function: Any) -> str:
     return getattr(function, "__qualname__", None) or repr(function)
 
 
+def naming(annotation: Any) -> str:
+    """Return how a message names a type."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
 def underlying(function: Any) -> Any:
     """Return the plain function, or the class, within partials, methods, decorators and callable objects."""
     while isinstance(function, functools.partial):

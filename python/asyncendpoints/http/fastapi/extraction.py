@@ -74,7 +74,7 @@ class FastAPIArguments:
             try:
                 values = await extractor.extract(scope, payload or b"", stack)
             except RequestValidationError as error:
-                raise _refused(error) from error
+                raise validation_failed(error) from error
         for name, stored in signature.values.items():
             body = request.values.get(name)
             values[name] = self._default(name) if body is None else stored.decode(body)
@@ -126,7 +126,7 @@ class FastAPIArguments:
                 try:
                     read = await checker.extract(self._scope(request), body or b"", stack)
                 except RequestValidationError as error:
-                    raise _refused(error) from error
+                    raise validation_failed(error) from error
                 except HTTPException as error:
                     raise ValidationFailed([{"loc": ["body"], "msg": str(error.detail), "type": "body"}]) from error
                 refuse_changed(payload, checker, read)
@@ -194,7 +194,7 @@ def _make_room(extractors: dict[Any, Extractor]) -> None:
         extractors.clear()
 
 
-def _refused(error: RequestValidationError) -> ValidationFailed:
+def validation_failed(error: RequestValidationError) -> ValidationFailed:
     """Return what FastAPI found, without the input: it may hold what should stand in no log and no job."""
     return ValidationFailed(
         [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]

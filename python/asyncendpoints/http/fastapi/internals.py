@@ -24,6 +24,7 @@ from starlette.responses import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+    from fastapi._compat import ModelField
     from fastapi.dependencies.models import Dependant
     from fastapi.dependencies.utils import ParamDetails
 
@@ -109,10 +110,22 @@ def _extract_no_more(route: Any) -> None:
     extracted.header_params = [one for one in extracted.header_params if not one.name.startswith(KEY)]
 
 
+def is_body(field: ModelField) -> bool:
+    """Return whether a parameter is the body, or something in it."""
+    return isinstance(field.field_info, params.Body)
+
+
+def is_whole_json(field: ModelField) -> bool:
+    """Return whether a parameter, if it is the only one in the body, is the whole of a JSON body."""
+    return _field_kind(field) == "json" and not getattr(field.field_info, "embed", None)
+
+
 def _body_kind(route: Any) -> BodyKind:
     field = getattr(route, "body_field", None)
-    if field is None:
-        return "none"
+    return "none" if field is None else _field_kind(field)
+
+
+def _field_kind(field: ModelField) -> BodyKind:
     if isinstance(field.field_info, params.Form):
         return "form"
     media_type = str(getattr(field.field_info, "media_type", "application/json")).lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Header, Request, Response
@@ -12,12 +13,23 @@ from fastapi.exceptions import FastAPIError
 from asyncendpoints.context import JobDepends
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.http.fastapi import internals, refusals
-from asyncendpoints.http.fastapi.annotations import describe, is_job_context, payload_of, resolved_signature, underlying
+from asyncendpoints.http.fastapi.annotations import (
+    apart,
+    describe,
+    is_anything,
+    is_job_context,
+    naming,
+    payload_of,
+    resolved_signature,
+    underlying,
+)
 from asyncendpoints.http.fastapi.values import StoredValue
 from asyncendpoints.http.fastapi.worker import marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from fastapi._compat import ModelField
 
     from asyncendpoints.policy import Policy
 
@@ -40,6 +52,8 @@ class HandlerSignature:
     """The parameter that takes the job's context."""
     requested: list[inspect.Parameter] = field(default_factory=list[inspect.Parameter])
     """Path, query, header and body parameters: extracted from the request, and again in the worker."""
+    bodies: list[ModelField] = field(default_factory=list["ModelField"])
+    """What FastAPI knows of those of them that are the body, or in it."""
     depends: list[inspect.Parameter] = field(default_factory=list[inspect.Parameter])
     """Request-time dependencies."""
     values: dict[str, StoredValue] = field(default_factory=dict[str, StoredValue])
@@ -103,7 +117,23 @@ def analyse(function: Callable[..., Any], policy: Policy) -> HandlerSignature:
         except ConfigurationError as error:
             raise ConfigurationError(f"{describe(function)}: parameter {parameter.name!r} {error}") from error
         analysed.order.append(parameter)
+    if analysed.context is not None and not _payload_is_checked(analysed):
+        raise ConfigurationError(
+            f"{describe(function)}: parameter {analysed.context!r} says what the job's payload is, but FastAPI checks "
+            "only bodies that are parameters; take the payload as the one parameter that is the body, "
+            f"`payload: {naming(analysed.payload)}`, and the context as a `JobContext` without a type"
+        )
     return analysed
+
+
+def _payload_is_checked(analysed: HandlerSignature) -> bool:
+    """Return whether what the context's annotation says of the payload is known to be so when a job is stored."""
+    payload, _ = apart(analysed.payload)
+    if is_anything(payload) or (payload in (None, NoneType) and not analysed.bodies):
+        return True
+    if len(analysed.bodies) != 1 or not internals.is_whole_json(analysed.bodies[0]):
+        return False
+    return apart(analysed.bodies[0].field_info.annotation)[0] == payload
 
 
 def _sort(analysed: HandlerSignature, parameter: inspect.Parameter, policy: Policy) -> None:
@@ -141,4 +171,6 @@ def _sort(analysed: HandlerSignature, parameter: inspect.Parameter, policy: Poli
         refusals.refuse_special(details.type_annotation)
     else:
         refusals.refuse_dropped(details.field, policy)
+        if internals.is_body(details.field):
+            analysed.bodies.append(details.field)
         analysed.requested.append(parameter)

@@ -6,14 +6,16 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from fastapi.exceptions import RequestValidationError
 
 from asyncendpoints.http.accept import accept
+from asyncendpoints.http.body_checks import incomplete
 from asyncendpoints.http.capture import ClientGone, Refused, captured_body
 from asyncendpoints.http.endpoint import ATTRIBUTE, BodyKind, HttpEndpoint
+from asyncendpoints.http.fastapi.extraction import validation_failed
 from asyncendpoints.http.fastapi.internals import facts_of
 from asyncendpoints.http.fastapi.signature import REQUEST, RESPONSE, injected
-from asyncendpoints.http.problems import instance, problem_reply
+from asyncendpoints.http.problems import instance, problem_for, problem_reply
 from asyncendpoints.http.starlette import METHODS
 from asyncendpoints.http.stored import stored_request
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Scope
 
     from asyncendpoints.http.fastapi.signature import HandlerSignature
 
@@ -35,6 +39,17 @@ class FastAPIEndpoint(HttpEndpoint):
     def body_kind(self, scope: Mapping[str, Any]) -> BodyKind:
         """Return the kind of body that FastAPI reads for this route, its routers' dependencies included."""
         return facts_of(scope).body_kind
+
+    def refusal_for(self, scope: Scope, error: BaseException) -> Response | None:
+        """Return the 422 that FastAPI could not write, because its errors hold bytes that are no text."""
+        if not isinstance(error, ValueError):
+            return None
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, RequestValidationError):
+                return problem_for(scope, validation_failed(cause))
+            cause = cause.__context__
+        return None
 
 
 def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[..., Any]:
@@ -57,12 +72,12 @@ def wrap(endpoint: FastAPIEndpoint, signature: HandlerSignature) -> Callable[...
         except Refused as refused:
             return refused.response
         except ClientGone:
-            return Response()
+            return incomplete(scope)
         facts = facts_of(scope)
         values = {name: encode(arguments[name]) for name, encode in stored_values} if stored_values else None
         stored = stored_request(scope, policy, template=facts.template, values=values, embed=facts.embeds_body)
         return await accept(
-            request, endpoint, body=body, stored=stored, response_headers=arguments[RESPONSE].raw_headers
+            request, endpoint, body=body or None, stored=stored, response_headers=arguments[RESPONSE].raw_headers
         )
 
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
