@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints.app import AsyncEndpoints
+from asyncendpoints.doctor import run_doctor, run_fsck
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
 from asyncendpoints.processes import supervise
 from asyncendpoints.settings import MAX_WEIGHT
@@ -26,6 +27,9 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 
 MAX_PROCESSES: Final = 1_000
 
+_TARGET: Final = "module:jobs"
+_TARGET_HELP: Final = "where the application's AsyncEndpoints is"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
@@ -34,23 +38,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; None takes them from the process.
     """
     options = _parser().parse_args(arguments)
-    _name_process(options.process_name or ("supervisor" if options.processes > 1 else "worker"))
     try:
-        if options.processes > 1:
-            return supervise(options.processes, _workers_arguments(options))
-        jobs = find_jobs(options.target)
-        return run_worker(
-            jobs,
-            concurrency=options.concurrency,
-            queues=options.queues,
-            lifespan=options.lifespan,
-            lifeline=options.lifeline,
-        )
+        return options.run(options)
     except AsyncEndpointsError as error:
         sys.stderr.write(f"asyncendpoints: {error}\n")
         return MISUSED if isinstance(error, ConfigurationError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _work(options: argparse.Namespace) -> int:
+    _name_process(options.process_name or ("supervisor" if options.processes > 1 else "worker"))
+    if options.processes > 1:
+        return supervise(options.processes, _workers_arguments(options))
+    jobs = find_jobs(options.target)
+    return run_worker(
+        jobs,
+        concurrency=options.concurrency,
+        queues=options.queues,
+        lifespan=options.lifespan,
+        lifeline=options.lifeline,
+    )
+
+
+def _examine(options: argparse.Namespace) -> int:
+    code, text = options.examine(find_jobs(options.target), as_json=options.json)
+    sys.stdout.write(text)
+    return code
 
 
 def _name_process(name: str) -> None:
@@ -71,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 drained; 1 the application or its store failed; 2 a mistake in the command line or the "
         "configuration; 3 something that did not end was abandoned.",
     )
-    worker.add_argument("target", metavar="module:jobs", help="where the application's AsyncEndpoints is")
+    worker.set_defaults(run=_work)
+    worker.add_argument("target", metavar=_TARGET, help=_TARGET_HELP)
     worker.add_argument(
         "--concurrency", type=int, help="how many jobs a process runs at once; by default what the settings say"
     )
@@ -93,6 +108,20 @@ def _parser() -> argparse.ArgumentParser:
     # What a supervisor tells its workers.
     worker.add_argument("--process-name", help=argparse.SUPPRESS)
     worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
+    for name, examine, purpose, found in (
+        ("doctor", run_doctor, "say what an accepted job survives, and what may cost it", "risks were found"),
+        ("fsck", run_fsck, "compare the store's records and indexes with each other", "something does not fit"),
+    ):
+        examiner = commands.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            epilog=f"Exit codes: 0 all is well; 1 the store does not answer; 2 a mistake in the command line or the "
+            f"configuration; 4 {found}.",
+        )
+        examiner.add_argument("target", metavar=_TARGET, help=_TARGET_HELP)
+        examiner.add_argument("--json", action="store_true", help="for programs to read")
+        examiner.set_defaults(run=_examine, examine=examine)
     return parser
 
 

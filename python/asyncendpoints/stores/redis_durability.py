@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from asyncendpoints.stores.risk import Risk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Risk:
-    """Something that may cost accepted jobs."""
-
-    what: str
-    """What can happen, in a sentence."""
-    remedy: str
-    """What to do about it, in a sentence."""
 
 
 def durability(facts: Mapping[str, str], wait_replicas: int) -> str:

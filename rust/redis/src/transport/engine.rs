@@ -232,10 +232,8 @@ impl Engine {
     fn opened(&mut self, opened: Result<Link, Broken>) {
         self.opening = None;
         match opened {
-            Ok(link) => {
-                self.link = Some(link);
-                self.backoff.reset();
-            }
+            // The next answer, and not the connection itself, shows that it is of use.
+            Ok(link) => self.link = Some(link),
             Err(Broken::Away(reason)) => {
                 self.backoff.failed();
                 self.trouble = reason;
@@ -252,6 +250,7 @@ impl Engine {
     /// The connection is gone, or gone silent: what may be repeated waits for the next one.
     fn fall(&mut self, reason: Arc<str>) {
         self.link = None;
+        self.backoff.failed();
         self.flying = FuturesUnordered::new();
         let flights = std::mem::take(&mut self.flights);
         let later = std::mem::take(&mut self.waiting);

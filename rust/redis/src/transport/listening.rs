@@ -63,11 +63,11 @@ impl Channel {
     }
 }
 
-/// The run to cancel: the job's sixteen bytes, then the fence in four, the lowest first.
+/// The run to cancel: the job's sixteen bytes, then the fence in decimal digits.
 fn canceled(message: &[u8]) -> Option<(JobId, u64)> {
     let (id, fence) = message.split_at_checked(16)?;
-    let fence = u32::from_le_bytes(fence.try_into().ok()?);
-    Some((id_of(id)?, fence.into()))
+    let fence = std::str::from_utf8(fence).ok()?.parse().ok()?;
+    Some((id_of(id)?, fence))
 }
 
 #[derive(Default)]
@@ -310,7 +310,7 @@ mod tests {
         let changed = [Notice::Changed(job), Notice::Changed(other)];
         assert_eq!(Channel::Changed.notices(&both), changed);
         let worker: Arc<str> = "worker-1".into();
-        let message = [&id_bytes(job)[..], &7_u32.to_le_bytes()].concat();
+        let message = [&id_bytes(job)[..], b"7"].concat();
         let cancel = Notice::Cancel {
             worker: Arc::clone(&worker),
             id: job,

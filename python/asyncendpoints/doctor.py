@@ -1,0 +1,179 @@
+"""Examining an application's store: `asyncendpoints doctor`, and `asyncendpoints fsck`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.stores.risk import Examinable, Risk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asyncendpoints.app import AsyncEndpoints
+    from asyncendpoints.stores.base import Store
+
+SOUND: Final = 0
+"""The exit code where nothing was found."""
+UNREACHABLE: Final = 1
+"""The exit code where the store does not answer."""
+FOUND: Final = 4
+"""The exit code where risks, or damage, were found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What `doctor` finds out about a store."""
+
+    store: str
+    """One word: `memory`, `redis`, …"""
+    reachable: bool
+    trouble: str | None = None
+    """Why it is not reachable."""
+    version: str | None = None
+    """What the server is, and its version."""
+    shared: bool
+    """Whether several processes see the same jobs."""
+    durability: str | None = None
+    """What an accepted job survives; None where the store was not reached."""
+    risks: list[Risk] = field(default_factory=list[Risk])
+    """What may cost accepted jobs, the worst first."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that tells it."""
+        if not self.reachable:
+            return UNREACHABLE
+        return FOUND if self.risks else SOUND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What `fsck` finds in a store."""
+
+    store: str
+    checkable: bool
+    """Whether the store has anything that could be damaged from outside."""
+    reachable: bool = True
+    trouble: str | None = None
+    findings: list[str] = field(default_factory=list[str])
+    """What does not fit, one sentence each."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that tells it."""
+        if not self.reachable:
+            return UNREACHABLE
+        return FOUND if self.findings else SOUND
+
+
+async def diagnose(store: Store) -> Diagnosis:
+    """Find out what a store does for accepted jobs.
+
+    Args:
+        store: It is opened, and closed again.
+    """
+    name, shared = store.traits.name, store.traits.shared
+    try:
+        await store.open()
+        await store.ping()
+        facts: Mapping[str, str] = await store.inspect() if isinstance(store, Examinable) else {}
+        return Diagnosis(
+            store=name,
+            shared=shared,
+            reachable=True,
+            version=_version(facts),
+            durability=store.traits.durability,
+            risks=await store.risks() if isinstance(store, Examinable) else [],
+        )
+    except StoreUnavailable as error:
+        return Diagnosis(store=name, shared=shared, reachable=False, trouble=str(error))
+    finally:
+        await store.close()
+
+
+async def check(store: Store) -> Check:
+    """Compare a store's records and indexes with each other.
+
+    Args:
+        store: It is opened, and closed again; jobs may come and go meanwhile.
+    """
+    name = store.traits.name
+    if not isinstance(store, Examinable):
+        return Check(store=name, checkable=False)
+    try:
+        await store.open()
+        return Check(store=name, checkable=True, findings=await store.fsck())
+    except StoreUnavailable as error:
+        return Check(store=name, checkable=True, reachable=False, trouble=str(error))
+    finally:
+        await store.close()
+
+
+def _version(facts: Mapping[str, str]) -> str | None:
+    for server in ("valkey", "redis"):
+        version = facts.get(f"{server}_version")
+        if version:
+            return f"{server} {version}"
+    return None
+
+
+def run_doctor(jobs: AsyncEndpoints, *, as_json: bool) -> tuple[int, str]:
+    """Examine an application's store.
+
+    Args:
+        jobs: The application's.
+        as_json: Whether programs are to read it.
+
+    Returns:
+        The exit code, and what to print.
+    """
+    found = asyncio.run(diagnose(jobs.engine.store))
+    return found.exit_code, _as_json(asdict(found)) if as_json else _told(found)
+
+
+def run_fsck(jobs: AsyncEndpoints, *, as_json: bool) -> tuple[int, str]:
+    """Check an application's store.
+
+    Args:
+        jobs: The application's.
+        as_json: Whether programs are to read it.
+
+    Returns:
+        The exit code, and what to print.
+    """
+    found = asyncio.run(check(jobs.engine.store))
+    return found.exit_code, _as_json(asdict(found)) if as_json else _checked(found)
+
+
+def _as_json(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _told(found: Diagnosis) -> str:
+    if not found.reachable:
+        return f"The {found.store} store does not answer: {found.trouble}\n"
+    lines = [f"The {found.store} store answers{f' ({found.version})' if found.version else ''}."]
+    if found.durability:
+        lines.append(f"Durability: {found.durability}")
+    if not found.shared:
+        lines.append("Every process has jobs of its own.")
+    for risk in found.risks:
+        lines += [f"Risk: {risk.what}", f"      {risk.remedy}"]
+    if not found.risks and found.shared:
+        lines.append("No risks were found.")
+    return "\n".join(lines) + "\n"
+
+
+def _checked(found: Check) -> str:
+    if not found.checkable:
+        return f"The {found.store} store has nothing to check.\n"
+    if not found.reachable:
+        return f"The {found.store} store does not answer: {found.trouble}\n"
+    if not found.findings:
+        return f"The {found.store} store is sound: every index entry has its job, and every job its entries.\n"
+    count = len(found.findings)
+    return "\n".join([f"{count} things do not fit in the {found.store} store:", *found.findings]) + "\n"
