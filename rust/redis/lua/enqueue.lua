@@ -117,7 +117,7 @@ for i, job in ipairs(fresh) do
   end
 end
 for queue, first in pairs(earliest) do
-  readied[queue] = readied[queue] or is_earliest(KEYS[OWN_KEYS + 2 * queue], first[1], first[2])
+  if is_earliest(KEYS[OWN_KEYS + 2 * queue], first[1], first[2]) then readied[queue] = true end
 end
 write_all()
 if stored[1] then call_with('HSET', IDEM, stored) end

@@ -58,7 +58,13 @@ impl Server {
             });
         let client = Client::open(format!("redis://127.0.0.1:{port}/")).expect("an address");
         loop {
-            if let Ok(connection) = client.get_connection() {
+            if let Ok(mut connection) = client.get_connection() {
+                // Another server may have taken the port, and this one could not.
+                if !is_answered_by(&mut connection, process.id()) {
+                    process.kill().expect("a process to end");
+                    process.wait().expect("its end");
+                    return None;
+                }
                 return Some(Self {
                     process,
                     client,
@@ -207,6 +213,15 @@ fn dialect() -> Dialect {
 
 fn source(script: &'static Script, dialect: Dialect) -> &'static [u8] {
     script.source(dialect)
+}
+
+fn is_answered_by(connection: &mut Connection, process: u32) -> bool {
+    let told: String = redis::cmd("INFO")
+        .arg("server")
+        .query(connection)
+        .expect("a reply");
+    told.lines()
+        .any(|line| line == format!("process_id:{process}"))
 }
 
 fn free_port() -> u16 {
