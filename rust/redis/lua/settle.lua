@@ -131,7 +131,7 @@ end
 for i, id in ipairs(ids) do answers[i] = settle_one(first + 5 * (i - 1), id, records[id]) end
 if missing[1] then return { 'queues', missing } end
 for number, head_of in pairs(earliest) do
-  readied[number] = readied[number] or is_earliest(KEYS[OWN_KEYS + 2 * number], head_of[1], head_of[2])
+  if is_earliest(KEYS[OWN_KEYS + 2 * number], head_of[1], head_of[2]) then readied[number] = true end
 end
 for _, body in ipairs(bodies) do call('SET', body[1], body[2]) end
 write_all()
