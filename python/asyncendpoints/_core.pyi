@@ -146,8 +146,6 @@ class NewJob:
         queue: str | None = None,
         priority: int | None = None,
         delay_ms: int = 0,
-        redrive_of: str | None = None,
-        origin: str | None = None,
     ) -> NewJob:
         """Return another job like this one (handler, limits, retention), with an id of its own and these members.
 

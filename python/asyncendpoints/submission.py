@@ -48,8 +48,6 @@ class Draft:
     fingerprint: bytes | None
     """32 bytes that tell an honest retry from another submission; comes with a key."""
     owner: str | None
-    redrive_of: str | None = None
-    origin: str | None = None
 
     @classmethod
     def of(
@@ -100,8 +98,6 @@ class Draft:
             fingerprint=self.fingerprint,
             owner=self.owner,
             now=now,
-            redrive_of=self.redrive_of,
-            origin=self.origin,
         )
 
 
@@ -127,8 +123,6 @@ def new_job(
     fingerprint: bytes | None,
     owner: str | None,
     now: int | None,
-    redrive_of: str | None = None,
-    origin: str | None = None,
 ) -> NewJob:
     """Return a job to store, with an id of its own; queue and priority are the policy's where they are None.
 
@@ -150,8 +144,6 @@ def new_job(
     place: dict[str, Any] = {}
     if queue is not None or priority is not None or delay:
         place = _place(queue, priority, delay)
-    if redrive_of is not None:
-        place |= {"redrive_of": redrive_of, "origin": origin}
     try:
         return handler.template.another(payload, stored, scope, key, fingerprint, owner, now, **place)
     except ValueError as error:

@@ -81,7 +81,7 @@ impl NewJob {
     /// Return another job like this one, with an id of its own: what each submission to one handler is made from.
     #[pyo3(signature = (
         payload = None, request = None, scope = None, key = None, fingerprint = None, owner = None, now = None, *,
-        queue = None, priority = None, delay_ms = Whole::of(0), redrive_of = None, origin = None,
+        queue = None, priority = None, delay_ms = Whole::of(0),
     ))]
     #[allow(
         clippy::too_many_arguments,
@@ -99,8 +99,6 @@ impl NewJob {
         queue: Option<&str>,
         priority: Option<Whole>,
         delay_ms: Whole,
-        redrive_of: Option<&str>,
-        origin: Option<&str>,
     ) -> PyResult<Self> {
         check_length("scope", scope, 0..=LONGEST_SCOPE)?;
         check_length("key", key, 1..=LONGEST_NAME)?;
@@ -128,8 +126,8 @@ impl NewJob {
             owner: text(owner),
             request: body(request),
             payload: body(payload),
-            redrive_of: optional_job_id("redrive_of", redrive_of)?,
-            origin: optional_job_id("origin", origin)?,
+            redrive_of: None,
+            origin: None,
         }))
     }
 
