@@ -6,5 +6,4 @@ mod checking;
 mod enqueue;
 mod reading;
 mod server;
-mod signatures;
 mod walk;
