@@ -3,6 +3,7 @@
 //! It starts a server of its own. `cargo run --release -p asyncendpoints-redis --example figures`
 
 #[path = "../tests/store/server.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
 mod server;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const NOW: u64 = 1_800_000_000_000;
 const DAY_MS: u64 = 86_400_000;
 
 fn main() {
-    println!("jobs a call   operation   µs a job   calls");
+    println!("jobs a call   operation   µs a job   cpu µs a job   calls   bytes a job");
     for batch in [1_u32, 50, 100] {
         // Short calls wake the processor late: what was measured is of the second round.
         run(batch, false);
@@ -35,14 +36,18 @@ fn run(batch: u32, is_told: bool) {
     // The scripts are loaded by one job that goes all the way.
     cycle(&mut server, 1, 1, |_, _| ());
     let empty = memory(&mut server);
+    let mut before = used(&mut server);
     cycle(&mut server, JOBS, batch, |server, operation| {
         if !is_told {
             return;
         }
-        let used = f64::from(memory(server) - empty) / f64::from(JOBS);
+        let bytes = f64::from(memory(server) - empty) / f64::from(JOBS);
         let (microseconds, calls) = time(server);
         let each = microseconds / f64::from(JOBS);
-        println!("{batch:11}   {operation:9}   {each:8.2}   {calls:5}   {used:.0} bytes a job");
+        let now = used(server);
+        let all = (now - before) / f64::from(JOBS);
+        before = now;
+        println!("{batch:11}   {operation:9}   {each:8.2}   {all:12.2}   {calls:5}   {bytes:11.0}");
     });
 }
 
@@ -158,6 +163,17 @@ fn returned(cancel_requested: bool) -> Verdict {
 
 fn memory(server: &mut Server) -> u32 {
     number(&info(server, "memory"), "used_memory:", '\r')
+}
+
+/// The microseconds that the server's main thread has used of its processor.
+fn used(server: &mut Server) -> f64 {
+    let info = info(server, "cpu");
+    let seconds = |name: &str| -> f64 {
+        let from = info.find(name).expect("a figure") + name.len();
+        let digits = info[from..].split('\r').next().expect("a number");
+        digits.parse().expect("a number")
+    };
+    1e6 * (seconds("used_cpu_user_main_thread:") + seconds("used_cpu_sys_main_thread:"))
 }
 
 /// The microseconds and calls of scripts since they were last set to zero.

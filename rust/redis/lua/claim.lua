@@ -1,5 +1,5 @@
 -- Begin runs: promote what is due, then take at most `limit` jobs of the queues, by rank over all of them (CLM-1 to
--- CLM-6). Answers the time, that of the next due job or '', and ids and records up to the payload of the jobs taken. A
+-- CLM-6). Answers the time, that of the next due job or '', and ids and records, at least up to the payload, of the jobs taken. A
 -- record that scripts cannot read is taken too, with a lease but unchanged; in its place comes the number of its queue,
 -- and whoever gets it replaces it.
 -- KEYS: shard (ready due)*
@@ -75,21 +75,21 @@ for i, id in ipairs(ids) do
     answer[at + 1], answer[at + 2] = id, queue.number
     at = at + 2
   elseif bytes and byte(bytes, 2) == queued then
-    local _, flags, attempt, version, _, ready_at, max_attempts = read_head(bytes)
+    local flags, attempt, version = unpack_bytes('<I2BI4', bytes, 3)
     flags, version = touch(id, flags, version)
     -- SET-2 holds whatever verdict brought the job back.
-    if attempt < max_attempts then attempt = attempt + 1 end
-    local base = rest_of_base(bytes)
+    if attempt < byte(bytes, 22) then attempt = attempt + 1 end
     local shown
     if band(flags, HAS_LIFE) == 0 then
-      shown = head(claimed, flags + HAS_LIFE, attempt, version, now, ready_at) .. base .. first_life .. sub(bytes, 53)
-      put(id, shown .. first_run)
+      -- Nothing lies behind the payload but the run that begins here, so the whole record is shown.
+      shown = rehead(bytes, claimed, flags + HAS_LIFE, attempt, version) .. first_life .. sub(bytes, 53) .. first_run
+      put(id, shown)
     else
       local fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta = read_life(bytes)
       local _, _, _, _, names, request, payload = read_base(bytes)
       local last = BASE + LIFE + names + request + payload
       if started_at == NEVER then started_at = now end
-      shown = head(claimed, flags, attempt, version, now, ready_at) .. base
+      shown = rehead(bytes, claimed, flags, attempt, version)
         .. life(fence + 1, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
         .. sub(bytes, BASE + LIFE + 1, last)
       put(id, shown .. sub(bytes, last + 1) .. pack('<I3', fence + 1) .. run)

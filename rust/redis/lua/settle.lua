@@ -2,18 +2,17 @@
 -- job went to, or 'stale'. Where a job goes back to a queue whose keys were not passed, nothing is written, and the
 -- answer is 'queues' and their names.
 -- KEYS: shard (ready due)* body*
--- ARGV: now:time running:state released_kept:number key_for:ms queues:number queue:name* (id:id facts:packed result:bytes meta:bytes error:bytes)*
--- facts: fence I6, nonce c4, bits B (1 only if expired, 2 result, 4 body, 8 meta, 16 error, 32 the body has a key), then
--- two verdicts: state B, outcome B, delay_ms I6, what goes with it B (1 to ready, 2 to due, 4 ended, 8 with its result,
--- 16 dead, 32 charged, 64 keeps its place).
-local FACTS = 11
+-- ARGV: now:time running:state released_kept:number key_for:ms queues:number queue:name* (id:id run:packed ending:packed result:bytes meta:bytes error:bytes)*
+-- run: fence I3, nonce c4. ending: bits B (1 only if expired, 2 result, 4 body, 8 meta, 16 error, 32 the body has a key),
+-- then two verdicts: state B, outcome B, delay_ms I6, what goes with it B (1 to ready, 2 to due, 4 ended, 8 with its
+-- result, 16 dead, 32 charged, 64 keeps its place).
 local running, released_kept, key_for = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local queue_count = tonumber(ARGV[5])
 local queue_numbers = {}
 for i = 1, queue_count do queue_numbers[ARGV[5 + i]] = i end
 local first = 6 + queue_count
 local ids = {}
-for at = first, #ARGV, 5 do ids[#ids + 1] = ARGV[at] end
+for at = first, #ARGV, 6 do ids[#ids + 1] = ARGV[at] end
 local found, records = read_jobs(ids), {}
 for i, id in ipairs(ids) do records[id] = found[i] end
 
@@ -39,96 +38,129 @@ local answers, missing, bodies = {}, {}, {}
 local earliest, readied = {}, {}
 local next_body = OWN_KEYS + 2 * queue_count
 
+local function read_verdict(ending, from)
+  local to, outcome, delay, goes = unpack_bytes('<BBI6B', ending, from)
+  return {
+    to = to, outcome = outcome, delay = delay, is_ready = goes % 2 == 1, is_ended = band(goes, 4) ~= 0,
+    keeps_result = band(goes, 8) ~= 0, is_dead = band(goes, 16) ~= 0, is_charged = band(goes, 32) ~= 0,
+    keeps_place = band(goes, 64) ~= 0,
+  }
+end
+
+-- Many runs of a call end alike, so an ending is read once.
+local endings = {}
+local function read_ending(bytes)
+  local bits = byte(bytes)
+  local ending = {
+    only_expired = bits % 2 == 1, has_result = band(bits, 2) ~= 0, has_body = band(bits, 4) ~= 0,
+    has_meta = band(bits, 8) ~= 0, has_error = band(bits, 16) ~= 0, has_key = bits >= 32,
+    verdict = read_verdict(bytes, 2), if_canceled = read_verdict(bytes, 11),
+  }
+  endings[bytes] = ending
+  return ending
+end
+
+-- The job goes back to its queue: to wait for a worker, or for its time.
+local function place_waiting(id, verdict, number, priority, ready_at)
+  if verdict.is_ready then
+    place(KEYS[OWN_KEYS + 2 * number - 1], rank(priority, ready_at), id)
+    readied[number] = true
+    return
+  end
+  place(KEYS[OWN_KEYS + 2 * number], ready_at, id)
+  local before = earliest[number]
+  if not before or ready_at < before[1] or (ready_at == before[1] and is_before(id, before[2])) then
+    earliest[number] = { ready_at, id }
+  end
+end
+
 local function settle_one(at, id, bytes)
-  local facts = ARGV[at + 1]
-  local fence, nonce, bits = unpack_bytes('<I6c4B', facts)
+  local run, ending = ARGV[at + 1], endings[ARGV[at + 2]] or read_ending(ARGV[at + 2])
   local body_key
-  if bits >= 32 then
+  if ending.has_key then
     next_body = next_body + 1
     body_key = KEYS[next_body]
   end
-  if not is_record(bytes) or band(byte(bytes, 3), HAS_LIFE) == 0 then return 'stale' end
-  local state, flags, attempt, version, _, ready_at, _, priority = read_head(bytes)
-  local newest, started_at, finished_at, canceled_at, settled_nonce, settled_to, progress = read_life(bytes)
-  if state ~= running or newest ~= fence then
+  if not is_record(bytes) then return 'stale' end
+  local state, flags, attempt, version = unpack_bytes('<BI2BI4', bytes, 2)
+  if band(flags, HAS_LIFE) == 0 then return 'stale' end
+  if state ~= running or sub(bytes, 53, 55) ~= sub(run, 1, 3) then
     -- The newest settlement is that of the newest run, or of the one before the run that goes on (SUB-3).
+    local newest, _, _, _, settled_nonce, settled_to = read_life(bytes)
+    local fence, nonce = unpack_bytes('<I3c4', run)
     local settled_fence = state == running and newest - 1 or newest
     if nonce ~= NO_NONCE and nonce == settled_nonce and fence == settled_fence and settled_to ~= NO_STATE then
       return settled_to
     end
     return 'stale'
   end
-  if bits % 2 == 1 and tonumber(call('ZSCORE', LEASE, id) or 0) >= now then return 'stale' end
+  if ending.only_expired and tonumber(call('ZSCORE', LEASE, id) or 0) >= now then return 'stale' end
 
-  local to, outcome, delay, goes =
-    unpack_bytes('<BBI6B', facts, band(flags, CANCEL) ~= 0 and FACTS + 10 or FACTS + 1)
-  local queue = queue_of(bytes)
-  local number = queue_numbers[queue]
-  if goes % 4 ~= 0 and not number then
+  local verdict = band(flags, CANCEL) == 0 and ending.verdict or ending.if_canceled
+  local queue = sub(bytes, BASE + LIFE + 2, BASE + LIFE + 1 + byte(bytes, BASE + LIFE + 1))
+  if not verdict.is_ended and not queue_numbers[queue] then
     missing[#missing + 1] = queue
     return 'stale'
   end
-  local created_at, _, kept_completed, kept_failed, names, request, payload = read_base(bytes)
-  local ended_as, result, meta, error = outcome, '', '', ''
-  if band(bits, 16) ~= 0 then
-    ended_as = outcome + HAS_ERROR
-    error = pack('<I3', #ARGV[at + 4]) .. ARGV[at + 4]
-  end
-  if band(goes, 32) == 0 and attempt > 0 then attempt = attempt - 1 end
+  if not verdict.is_charged and attempt > 0 then attempt = attempt - 1 end
   flags, version = touch(id, flags, version)
-  if band(goes, 4) ~= 0 then
-    finished_at = now
-    local keeps_result = band(goes, 8) ~= 0
-    if keeps_result and band(bits, 2) ~= 0 then
+  local result, meta, base, finished = '', '', nil, nil
+  if verdict.is_ended then
+    if verdict.keeps_result and ending.has_result then
       flags = flags + RESULT
       if body_key then
         flags = flags + BODY + BODY_OUT
-        bodies[#bodies + 1] = { body_key, ARGV[at + 2] }
-      elseif band(bits, 4) ~= 0 then
-        flags, result = flags + BODY, ARGV[at + 2]
+        bodies[#bodies + 1] = { body_key, ARGV[at + 3] }
+      elseif ending.has_body then
+        flags, result = flags + BODY, ARGV[at + 3]
       end
-      if band(bits, 8) ~= 0 then
-        flags, meta = flags + META, ARGV[at + 3]
+      if ending.has_meta then
+        flags, meta = flags + META, ARGV[at + 4]
       end
     end
-    place_ended(id, flags, created_at, keeps_result and kept_completed or kept_failed, key_for, band(goes, 16) ~= 0)
+    local created_at, _, kept_completed, kept_failed = unpack_bytes('<I6I4I6I6', bytes, 24)
+    place_ended(id, flags, created_at, verdict.keeps_result and kept_completed or kept_failed, key_for, verdict.is_dead)
+    base = rehead(bytes, verdict.to, flags, attempt, version)
+    finished = stamp
   else
-    if band(goes, 64) == 0 then ready_at = now + delay end
-    if goes % 2 == 1 then
-      place(KEYS[OWN_KEYS + 2 * number - 1], rank(priority, ready_at), id)
-      readied[number] = true
-    else
-      place(KEYS[OWN_KEYS + 2 * number], ready_at, id)
-      local before = earliest[number]
-      if not before or ready_at < before[1] or (ready_at == before[1] and is_before(id, before[2])) then
-        earliest[number] = { ready_at, id }
-      end
-    end
+    local ready_at = unpack_bytes('<I6', bytes, 16)
+    if not verdict.keeps_place then ready_at = now + verdict.delay end
+    place_waiting(id, verdict, queue_numbers[queue], byte(bytes, 23), ready_at)
+    base = head(verdict.to, flags, attempt, version, now, ready_at) .. rest_of_base(bytes)
+    finished = sub(bytes, 62, 67)
   end
   displace(LEASE, id)
   count(state, queue, -1)
-  count(to, queue, 1)
+  count(verdict.to, queue, 1)
 
   -- The run that ends is the last, and goes on with its end where the mark of its claim was.
-  local ending = pack('<I6B', now, ended_as) .. error
-  local sections
-  if band(goes, 32) == 0 and newest > released_kept then
-    local runs = BASE + LIFE + 1 + names + request + payload + progress
-    sections = sub(bytes, BASE + LIFE + 1, runs - 1) .. forget_released(sub(bytes, runs, -1 - MARK) .. ending, outcome)
-  elseif result == '' and meta == '' then
-    sections = sub(bytes, BASE + LIFE + 1, -1 - MARK) .. ending
+  stamp = stamp or pack('<I6', now)
+  local ended = stamp
+  if ending.has_error then
+    ended = ended .. char(verdict.outcome + HAS_ERROR) .. pack('<I3', #ARGV[at + 5]) .. ARGV[at + 5]
   else
-    local runs = BASE + LIFE + 1 + names + request + payload + progress
-    sections = sub(bytes, BASE + LIFE + 1, runs - 1) .. result .. meta .. sub(bytes, runs, -1 - MARK) .. ending
+    ended = ended .. char(verdict.outcome)
   end
-  bytes = head(to, flags, attempt, version, now, ready_at) .. rest_of_base(bytes)
-    .. life(newest, started_at, finished_at, canceled_at, nonce, to, progress, #result, #meta) .. sections
+  -- The life: fence and started_at stay, and so do cancel_requested_at and the length of the progress.
+  local lived = sub(bytes, 53, 61) .. finished .. sub(bytes, 68, 73) .. sub(run, 4, 7) .. char(verdict.to)
+    .. sub(bytes, 79, 81) .. pack('<I2I2', #result, #meta)
+  local newest = unpack_bytes('<I3', bytes, 53)
+  local forgets = not verdict.is_charged and newest > released_kept
+  if forgets or result ~= '' or meta ~= '' then
+    local names, request, payload = unpack_bytes('<I3I2I2', bytes, 46)
+    local runs = BASE + LIFE + 1 + names + request + payload + unpack_bytes('<I3', bytes, 79)
+    local all = sub(bytes, runs, -1 - MARK) .. ended
+    if forgets then all = forget_released(all, verdict.outcome) end
+    bytes = base .. lived .. sub(bytes, BASE + LIFE + 1, runs - 1) .. result .. meta .. all
+  else
+    bytes = base .. lived .. sub(bytes, BASE + LIFE + 1, -1 - MARK) .. ended
+  end
   records[id] = bytes
   put(id, bytes)
-  return to
+  return verdict.to
 end
 
-for i, id in ipairs(ids) do answers[i] = settle_one(first + 5 * (i - 1), id, records[id]) end
+for i, id in ipairs(ids) do answers[i] = settle_one(first + 6 * (i - 1), id, records[id]) end
 if missing[1] then return { 'queues', missing } end
 for number, head_of in pairs(earliest) do
   if is_earliest(KEYS[OWN_KEYS + 2 * number], head_of[1], head_of[2]) then readied[number] = true end

@@ -25,6 +25,7 @@ pub enum Call {
 
 impl Call {
     /// A plain command.
+    #[must_use]
     pub fn command(parts: &[&[u8]]) -> Self {
         Self::Command {
             parts: parts.iter().map(|part| part.to_vec()).collect(),

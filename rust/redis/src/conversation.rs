@@ -87,6 +87,7 @@ pub trait Conversation: Send {
 }
 
 /// The conversation of a request.
+#[must_use]
 pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation> {
     let space = Arc::clone(space);
     let now = request.now;

@@ -10,16 +10,20 @@ local function put(id, bytes)
   fields_count = fields_count + 2
 end
 
--- Add to a sorted set.
+-- Add to a sorted set. Most jobs of a call have the score of the one before, and writing a number takes long.
+local last_score, last_digits
 local function place(key, score, id)
+  if score ~= last_score then
+    last_score, last_digits = score, string.format('%.0f', score)
+  end
   local list = additions[key]
   if not list then
-    list = {}
-    additions[key] = list
+    additions[key] = { last_digits, id }
+    return
   end
-  local count = #list
-  list[count + 1] = score
-  list[count + 2] = id
+  local total = #list
+  list[total + 1] = last_digits
+  list[total + 2] = id
 end
 
 -- Remove from a sorted set.

@@ -57,8 +57,8 @@ pub(crate) fn code(state: State) -> Vec<u8> {
 
 /// The low 48 bits' worth of a number: what is larger is the largest that fits.
 pub(crate) fn six_bytes(number: u64) -> [u8; 6] {
-    let [a, b, c, d, e, f, ..] = number.min((1 << 48) - 2).to_le_bytes();
-    [a, b, c, d, e, f]
+    let bytes = number.min((1 << 48) - 2).to_le_bytes();
+    std::array::from_fn(|i| bytes[i])
 }
 
 /// The different queues of a call, numbered from one.

@@ -21,7 +21,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Works,
     "shard (ready due)* body*",
     "now:time running:state released_kept:number key_for:ms queues:number queue:name* \
-     (id:id facts:packed result:bytes meta:bytes error:bytes)*",
+     (id:id run:packed ending:packed result:bytes meta:bytes error:bytes)*",
     compose!("settle": "keys" "now" "record" "rank" "writes" "wake" "ended"),
 );
 
@@ -33,6 +33,9 @@ const RELEASED_RUNS: u64 = 20;
 /// How often queues may turn out to be missing. A job never changes its queue, so once is enough, unless jobs of the
 /// same ids come and go meanwhile.
 const TRIES: usize = 5;
+
+/// The largest number that a run's place has room for. No run gets as far, so it stands for all that are larger.
+const MOST_RUNS: u64 = (1 << 24) - 1;
 
 const ONLY_EXPIRED: u8 = 1;
 const RESULT: u8 = 1 << 1;
@@ -74,13 +77,12 @@ impl Settle {
     ) -> Self {
         let mut parts: Vec<Part> = Vec::new();
         for settlement in settlements {
-            match parts.last_mut().filter(|part| !part.is_full()) {
-                Some(part) => part.add(settlement),
-                None => {
-                    let mut part = Part::default();
-                    part.add(settlement);
-                    parts.push(part);
-                }
+            if let Some(part) = parts.last_mut().filter(|part| !part.is_full()) {
+                part.add(settlement);
+            } else {
+                let mut part = Part::default();
+                part.add(settlement);
+                parts.push(part);
             }
         }
         Self {
@@ -125,8 +127,8 @@ impl Conversation for Settle {
         if self.parts.is_empty() {
             return Step::Done(Answer::Settled(Vec::new()));
         }
-        let settlements = self.parts.iter().flat_map(|part| &part.settlements);
-        if let Some(failure) = settlements.filter_map(too_large).next() {
+        let mut settlements = self.parts.iter().flat_map(|part| &part.settlements);
+        if let Some(failure) = settlements.find_map(too_large) {
             return Step::Failed(failure);
         }
         Step::Send(self.calls())
@@ -158,7 +160,7 @@ impl Part {
 
     fn call(&self, space: &KeySpace, now: Option<u64>) -> Call {
         let mut keys = self.queues.keys(space);
-        let mut args = Vec::with_capacity(8 + 5 * self.settlements.len());
+        let mut args = Vec::with_capacity(8 + 6 * self.settlements.len());
         args.push(time(now));
         args.push(code(CLAIMED));
         args.push(number(RELEASED_RUNS));
@@ -179,7 +181,8 @@ impl Part {
                 keys.push(space.body(settlement.id, BodyKind::Result));
             }
             args.push(id_bytes(settlement.id).to_vec());
-            args.push(facts(settlement, bits));
+            args.push(run(settlement));
+            args.push(ending(settlement, bits));
             args.extend([body, meta, error].map(|part| part.unwrap_or_default().to_vec()));
         }
         Call::Script {
@@ -233,10 +236,18 @@ fn too_large(settlement: &Settlement) -> Option<Failure> {
     })
 }
 
-fn facts(settlement: &Settlement, bits: u8) -> Vec<u8> {
-    let mut facts = Vec::with_capacity(29);
-    facts.extend_from_slice(&six_bytes(settlement.fence));
-    facts.extend_from_slice(&folded(settlement.nonce).to_le_bytes());
+/// Which run ends, and by which settlement.
+fn run(settlement: &Settlement) -> Vec<u8> {
+    let fence = settlement.fence.min(MOST_RUNS).to_le_bytes();
+    let mut run = Vec::with_capacity(7);
+    run.extend_from_slice(&fence[..3]);
+    run.extend_from_slice(&folded(settlement.nonce).to_le_bytes());
+    run
+}
+
+/// How it ends: the same for most runs of a call.
+fn ending(settlement: &Settlement, bits: u8) -> Vec<u8> {
+    let mut facts = Vec::with_capacity(19);
     facts.push(bits);
     for verdict in [settlement.verdict, settlement.verdict_if_canceled] {
         facts.push(verdict.to_state() as u8);

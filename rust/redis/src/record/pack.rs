@@ -53,8 +53,10 @@ impl<'a> Reader<'a> {
 
     /// 48 bits.
     pub(super) fn time(&mut self) -> Result<u64, Damage> {
-        let [a, b, c, d, e, f] = self.array()?;
-        Ok(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+        let bytes = self.array::<6>()?;
+        Ok(u64::from_le_bytes(std::array::from_fn(|i| {
+            bytes.get(i).copied().unwrap_or(0)
+        })))
     }
 
     pub(super) fn moment(&mut self) -> Result<Option<u64>, Damage> {
