@@ -6,20 +6,23 @@ use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
+/// The pause after a connection that was there: long enough not to spin, and short enough to go on where networks cut
+/// connections again and again.
+const BREATH: Duration = Duration::from_millis(5);
 
 /// When to try again.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     pause: Duration,
-    /// When the last attempt failed.
-    failed_at: Option<Instant>,
+    /// When the next attempt is to be made; at once where it is none.
+    next: Option<Instant>,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
         Self {
             pause: FIRST,
-            failed_at: None,
+            next: None,
         }
     }
 }
@@ -32,7 +35,12 @@ impl Backoff {
 
     /// An attempt has failed.
     pub(crate) fn failed(&mut self) {
-        self.failed_at = Some(Instant::now());
+        self.next = Some(Instant::now() + self.pause());
+    }
+
+    /// A connection was lost.
+    pub(crate) fn fell(&mut self) {
+        self.next = Some(Instant::now() + BREATH);
     }
 
     /// How long to wait now; the next time it is longer.
@@ -42,12 +50,9 @@ impl Backoff {
         pause.mul_f64(0.5 + fraction() / 2.0)
     }
 
-    /// When to try: at once, unless the last attempt has failed.
-    pub(crate) fn next_attempt(&mut self) -> Instant {
-        match self.failed_at {
-            Some(at) => at + self.pause(),
-            None => Instant::now(),
-        }
+    /// When to try.
+    pub(crate) fn next_attempt(&self) -> Instant {
+        self.next.unwrap_or_else(Instant::now)
     }
 }
 

@@ -232,8 +232,10 @@ impl Engine {
     fn opened(&mut self, opened: Result<Link, Broken>) {
         self.opening = None;
         match opened {
-            // The next answer, and not the connection itself, shows that it is of use.
-            Ok(link) => self.link = Some(link),
+            Ok(link) => {
+                self.link = Some(link);
+                self.backoff.reset();
+            }
             Err(Broken::Away(reason)) => {
                 self.backoff.failed();
                 self.trouble = reason;
@@ -250,7 +252,7 @@ impl Engine {
     /// The connection is gone, or gone silent: what may be repeated waits for the next one.
     fn fall(&mut self, reason: Arc<str>) {
         self.link = None;
-        self.backoff.failed();
+        self.backoff.fell();
         self.flying = FuturesUnordered::new();
         let flights = std::mem::take(&mut self.flights);
         let later = std::mem::take(&mut self.waiting);
