@@ -82,14 +82,15 @@ for i, id in ipairs(ids) do
     local shown
     if band(flags, HAS_LIFE) == 0 then
       -- Nothing lies behind the payload but the run that begins here, so the whole record is shown.
-      shown = rehead(bytes, claimed, flags + HAS_LIFE, attempt, version) .. first_life .. sub(bytes, 53) .. first_run
+      shown = first_of_head(claimed, flags + HAS_LIFE, attempt, version) .. stamp .. sub(bytes, 16, 52) .. first_life
+        .. sub(bytes, 53) .. first_run
       put(id, shown)
     else
       local fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta = read_life(bytes)
       local _, _, _, _, names, request, payload = read_base(bytes)
       local last = BASE + LIFE + names + request + payload
       if started_at == NEVER then started_at = now end
-      shown = rehead(bytes, claimed, flags, attempt, version)
+      shown = first_of_head(claimed, flags, attempt, version) .. stamp .. sub(bytes, 16, 52)
         .. life(fence + 1, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
         .. sub(bytes, BASE + LIFE + 1, last)
       put(id, shown .. sub(bytes, last + 1) .. pack('<I3', fence + 1) .. run)

@@ -81,7 +81,6 @@ for i, job in ipairs(jobs) do
 end
 
 local chunks = list_add(fresh_ids)
-local stamp = pack('<I6', now)
 local chunk, chunk_stamp, earliest, readied = nil, nil, {}, {}
 local stored = {}
 for i, job in ipairs(fresh) do

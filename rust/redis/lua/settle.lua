@@ -104,7 +104,7 @@ local function settle_one(at, id, bytes)
   end
   if not verdict.is_charged and attempt > 0 then attempt = attempt - 1 end
   flags, version = touch(id, flags, version)
-  local result, meta, base, finished = '', '', nil, nil
+  local result, meta, placed, finished = '', '', nil, stamp
   if verdict.is_ended then
     if verdict.keeps_result and ending.has_result then
       flags = flags + RESULT
@@ -120,40 +120,37 @@ local function settle_one(at, id, bytes)
     end
     local created_at, _, kept_completed, kept_failed = unpack_bytes('<I6I4I6I6', bytes, 24)
     place_ended(id, flags, created_at, verdict.keeps_result and kept_completed or kept_failed, key_for, verdict.is_dead)
-    base = rehead(bytes, verdict.to, flags, attempt, version)
-    finished = stamp
+    placed = sub(bytes, 16, 61)
   else
     local ready_at = unpack_bytes('<I6', bytes, 16)
     if not verdict.keeps_place then ready_at = now + verdict.delay end
     place_waiting(id, verdict, queue_numbers[queue], byte(bytes, 23), ready_at)
-    base = head(verdict.to, flags, attempt, version, now, ready_at) .. rest_of_base(bytes)
-    finished = sub(bytes, 62, 67)
+    placed, finished = pack('<I6', ready_at) .. sub(bytes, 22, 61), sub(bytes, 62, 67)
   end
   displace(LEASE, id)
   count(state, queue, -1)
   count(verdict.to, queue, 1)
 
   -- The run that ends is the last, and goes on with its end where the mark of its claim was.
-  stamp = stamp or pack('<I6', now)
-  local ended = stamp
+  local ended_as, error = verdict.outcome, ''
   if ending.has_error then
-    ended = ended .. char(verdict.outcome + HAS_ERROR) .. pack('<I3', #ARGV[at + 5]) .. ARGV[at + 5]
-  else
-    ended = ended .. char(verdict.outcome)
+    ended_as, error = ended_as + HAS_ERROR, pack('<I3', #ARGV[at + 5]) .. ARGV[at + 5]
   end
-  -- The life: fence and started_at stay, and so do cancel_requested_at and the length of the progress.
-  local lived = sub(bytes, 53, 61) .. finished .. sub(bytes, 68, 73) .. sub(run, 4, 7) .. char(verdict.to)
-    .. sub(bytes, 79, 81) .. pack('<I2I2', #result, #meta)
+  -- Of the life, fence, started_at, cancel_requested_at and the length of the progress stay.
+  local first, canceled, nonce = first_of_head(verdict.to, flags, attempt, version), sub(bytes, 68, 73), sub(run, 4, 7)
   local newest = unpack_bytes('<I3', bytes, 53)
   local forgets = not verdict.is_charged and newest > released_kept
   if forgets or result ~= '' or meta ~= '' then
     local names, request, payload = unpack_bytes('<I3I2I2', bytes, 46)
-    local runs = BASE + LIFE + 1 + names + request + payload + unpack_bytes('<I3', bytes, 79)
-    local all = sub(bytes, runs, -1 - MARK) .. ended
+    local progress = sub(bytes, 79, 81)
+    local runs = BASE + LIFE + 1 + names + request + payload + unpack_bytes('<I3', progress)
+    local all = sub(bytes, runs, -1 - MARK) .. stamp .. char(ended_as) .. error
     if forgets then all = forget_released(all, verdict.outcome) end
-    bytes = base .. lived .. sub(bytes, BASE + LIFE + 1, runs - 1) .. result .. meta .. all
+    bytes = first .. stamp .. placed .. finished .. canceled .. nonce .. char(verdict.to) .. progress
+      .. pack('<I2I2', #result, #meta) .. sub(bytes, BASE + LIFE + 1, runs - 1) .. result .. meta .. all
   else
-    bytes = base .. lived .. sub(bytes, BASE + LIFE + 1, -1 - MARK) .. ended
+    bytes = first .. stamp .. placed .. finished .. canceled .. nonce .. char(verdict.to) .. sub(bytes, 79, 81)
+      .. '\0\0\0\0' .. sub(bytes, BASE + LIFE + 1, -1 - MARK) .. stamp .. char(ended_as) .. error
   end
   records[id] = bytes
   put(id, bytes)

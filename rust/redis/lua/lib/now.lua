@@ -5,3 +5,5 @@ local function time_of(given)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local now = time_of(ARGV[1])
+-- The time as records have it.
+local stamp = struct.pack('<I6', now)
