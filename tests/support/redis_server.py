@@ -73,6 +73,10 @@ def free_port() -> int:
     raise AssertionError(f"{_TRIES} ports were tried and all are taken")
 
 
+class PortTakenError(Exception):
+    """Somebody listens on the port already."""
+
+
 class RedisServer:
     """A running Redis with a private directory, on loopback alone; a context manager.
 
@@ -102,18 +106,27 @@ class RedisServer:
         self._program = find_server()
         self._directory = Path(tempfile.mkdtemp(prefix="asyncendpoints-redis-"))
         self._log = self._directory / "server.log"
-        self.port = port or free_port()
         try:
-            self._process = self._start()
+            self.port, self._process = self._start_somewhere() if port is None else (port, self._start(port))
         except BaseException:
             shutil.rmtree(self._directory)
             raise
 
-    def _start(self) -> Process:
+    def _start_somewhere(self) -> tuple[int, Process]:
+        """Start on a free port; another test run may take that first, and then it is another one."""
+        for _ in range(_TRIES):
+            port = free_port()
+            try:
+                return port, self._start(port)
+            except PortTakenError:
+                continue
+        raise AssertionError(f"{_TRIES} ports were free and taken before Redis could have them")
+
+    def _start(self, port: int) -> Process:
         process = Process(
             [
                 self._program,
-                *("--port", str(self.port)),
+                *("--port", str(port)),
                 *("--bind", "127.0.0.1"),
                 *("--dir", str(self._directory)),
                 *("--save", ""),
@@ -124,25 +137,27 @@ class RedisServer:
             scratch=self._directory,
         )
         try:
-            self._await_answer(process)
+            self._await_answer(process, port)
         except BaseException:
             process.kill()
             raise
         return process
 
-    def _await_answer(self, process: Process) -> None:
+    def _await_answer(self, process: Process, port: int) -> None:
         deadline = time.monotonic() + PATIENCE
-        with self.client() as client:
+        with valkey.Valkey(port=port, socket_timeout=PATIENCE, retry=None) as client:
             while process.running and time.monotonic() < deadline:
                 try:
                     client.ping()
                 except (valkey.exceptions.ConnectionError, valkey.exceptions.BusyLoadingError):
                     time.sleep(0.005)
                     continue
-                if client.info("server")["process_id"] == process.pid:
-                    return
-                break  # Somebody else's server took the port before this one could.
-        raise AssertionError(f"Redis did not start on port {self.port}:\n{process.output}")
+                if client.info("server")["process_id"] != process.pid:
+                    raise PortTakenError(port)
+                return
+        if "Address already in use" in process.output:
+            raise PortTakenError(port)
+        raise AssertionError(f"Redis did not start on port {port}:\n{process.output}")
 
     def url(self, database: int = 0) -> str:
         """Return the URL of one of its databases."""
@@ -165,7 +180,7 @@ class RedisServer:
     def restart(self) -> None:
         """Start it again on the same port with the same directory, ending it first (SIGKILL) where it runs."""
         self._process.kill()
-        self._process = self._start()
+        self._process = self._start(self.port)
 
     def stop_answering(self) -> None:
         """Freeze it: connections stay open and nothing answers."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.running import until
+from tests.support.faults.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ async def _damage(
     submission = await jobs.submit("work", 3.0, delay=1.0 if state == "scheduled" else 0.0)
     job_id = submission.job.job_id
     if state == "in_progress":
-        await until(lambda: world.journal.starts(job_id))
+        await eventually(lambda: world.journal.starts(job_id))
     key, field = f"{{{world.namespace}.0}}:job", uuid.UUID(job_id).bytes
     record = redis.hget(key, field)
     assert isinstance(record, bytes)

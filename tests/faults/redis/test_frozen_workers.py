@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.faults.invariants import all_ended, assert_sound
 from tests.support.faults.rounds import rounds
+from tests.support.faults.waiting import eventually
 
 if TYPE_CHECKING:
     from asyncendpoints import AsyncEndpoints
@@ -70,8 +71,9 @@ async def _freeze_in_a_run(world: World, jobs: AsyncEndpoints, zombie: Process, 
 async def _left(world: World, held: list[Entry]) -> None:
     """Wait until the handlers of the frozen runs have ended, in whatever way."""
     runs = {(entry.job_id, entry.fence) for entry in held}
-    async with asyncio.timeout(60):
-        while not runs <= {
-            (entry.job_id, entry.fence) for entry in world.journal.entries() if entry.word in {"end", "stopped"}
-        }:
-            await asyncio.sleep(0.02)
+
+    def left() -> set[tuple[str, int]]:
+        entries = world.journal.entries()
+        return {(entry.job_id, entry.fence) for entry in entries if entry.word in {"end", "stopped"}}
+
+    await eventually(lambda: runs <= left())

@@ -12,9 +12,9 @@ import pytest
 from asyncendpoints import StoreUnavailable
 from tests.support.faults.invariants import assert_invariants
 from tests.support.faults.rounds import rounds
+from tests.support.faults.waiting import eventually
 from tests.support.faults.world import World
 from tests.support.redis_server import RedisServer
-from tests.support.running import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ async def test_a_redis_that_comes_back_empty_is_worked_on(tmp_path: Path) -> Non
         async with world.client() as jobs:
             workers = [world.worker(concurrency=2) for _ in range(2)]
             forgotten = [(await jobs.submit("report", 2.0)).job.job_id for _ in range(4)]
-            await until(lambda: all(world.journal.starts(job_id) for job_id in forgotten))
+            await eventually(lambda: all(world.journal.starts(job_id) for job_id in forgotten))
             await asyncio.to_thread(server.restart)
             async with asyncio.TaskGroup() as tasks:
                 load = Load(jobs, 0.02)
@@ -105,11 +105,11 @@ async def test_a_redis_that_takes_no_writes_for_a_while_is_worked_on_afterwards(
         async with world.client() as jobs:
             worker = world.worker(concurrency=1)
             accepted = [(await jobs.submit("work", 0.5)).job.job_id for _ in range(3)]
-            await until(lambda: world.journal.starts(accepted[0]))
+            await eventually(lambda: world.journal.starts(accepted[0]))
             redis.replicaof("127.0.0.1", 1)
             with pytest.raises(StoreUnavailable):
                 await jobs.submit("work", 0.02)
-            await until(lambda: world.journal.count("end"))
+            await eventually(lambda: world.journal.count("end"))
             redis.replicaof("NO", "ONE")
             async with asyncio.TaskGroup() as tasks:
                 load = Load(jobs, 0.02)

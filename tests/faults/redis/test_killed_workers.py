@@ -14,6 +14,7 @@ import pytest
 from tests.support.faults.invariants import all_ended, assert_invariants
 from tests.support.faults.operations import learn_operations
 from tests.support.faults.rounds import rounds
+from tests.support.faults.waiting import eventually
 from tests.support.faults.world import World
 from tests.support.redis_proxy import Cut, RedisProxy
 
@@ -109,9 +110,7 @@ async def _killed_at(point: Point, cut: Cut, operations: Operations, server: Red
             if point.name == "release":
                 await _began(world, len(accepted))
                 victims[0].send(signal.SIGTERM)
-            async with asyncio.timeout(60):
-                while not fault.fired.is_set():
-                    await asyncio.sleep(0.01)
+            await eventually(fault.fired.is_set)
             assert victims[0].wait() == -signal.SIGKILL
             world.worker()
             await assert_invariants(jobs, accepted, world.journal)
@@ -119,9 +118,7 @@ async def _killed_at(point: Point, cut: Cut, operations: Operations, server: Red
 
 async def _began(world: World, runs: int) -> None:
     """Wait until so many runs have been begun."""
-    async with asyncio.timeout(60):
-        while len([entry for entry in world.journal.entries() if entry.word == "start"]) < runs:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: sum(entry.word == "start" for entry in world.journal.entries()) >= runs)
 
 
 async def _begin_and_kill(world: World, runs: int) -> None:

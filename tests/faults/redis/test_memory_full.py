@@ -9,9 +9,9 @@ import pytest
 
 from asyncendpoints import StoreUnavailable
 from tests.support.faults.invariants import assert_invariants, assert_sound
+from tests.support.faults.waiting import eventually
 from tests.support.faults.world import World
 from tests.support.redis_server import RedisServer
-from tests.support.running import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ async def test_a_full_redis_refuses_and_work_goes_on_when_there_is_room(tmp_path
         async with world.client() as jobs, httpx.AsyncClient(timeout=60) as client:
             world.worker()
             running = (await jobs.submit("work", 1.0)).job.job_id
-            await until(lambda: world.journal.starts(running))
+            await eventually(lambda: world.journal.starts(running))
             accepted = [running, *await _fill(jobs)]
             # From here on there is no room at all, whatever is freed by the way.
             redis.config_set("maxmemory", 1)
@@ -46,7 +46,7 @@ async def test_a_full_redis_refuses_and_work_goes_on_when_there_is_room(tmp_path
                 await jobs.submit("work", 0.01)
             await assert_sound(jobs)
             # The handler ends while nothing can be written; what it returned is written when there is room.
-            await until(lambda: world.journal.count("end")[running])
+            await eventually(lambda: world.journal.count("end")[running])
 
             redis.config_set("maxmemory", 0)
             taken = await client.post(api.url + "/jobs-of-nobody")

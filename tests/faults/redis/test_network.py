@@ -13,8 +13,8 @@ import pytest
 from asyncendpoints import StoreUnavailable
 from tests.support.faults.invariants import all_ended, assert_invariants
 from tests.support.faults.rounds import rounds
+from tests.support.faults.waiting import eventually
 from tests.support.redis_proxy import Cut, RedisProxy
-from tests.support.running import until
 
 if TYPE_CHECKING:
     from asyncendpoints import AsyncEndpoints
@@ -117,7 +117,7 @@ async def test_without_notifications_work_is_found_by_looking(world: World, prox
             accepted.append((await jobs.submit("work", 0.0)).job.job_id)
             await jobs.wait(accepted[-1], FALL_BACK)
         accepted.append((await jobs.submit("work", 60.0)).job.job_id)
-        await until(lambda: world.journal.starts(accepted[-1]))
+        await eventually(lambda: world.journal.starts(accepted[-1]))
         await jobs.cancel(accepted[-1])
         assert (await jobs.wait(accepted[-1], FALL_BACK)).state == "canceled"
         await assert_invariants(jobs, accepted, world.journal)

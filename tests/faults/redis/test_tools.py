@@ -178,6 +178,16 @@ def _lives(pid: int) -> bool:
         return stat.read().rpartition(")")[2].split()[0] != "Z"
 
 
+def test_a_port_that_is_taken_meanwhile_is_left_to_its_server(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another server was faster, Redis goes to another port."""
+    ports = iter([server.port, redis_server.free_port()])
+    monkeypatch.setattr(redis_server, "free_port", lambda: next(ports))
+    with RedisServer() as second:
+        assert second.port != server.port
+
+
 def test_without_any_server_the_tests_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is skipped: a missing server is a failure whose sentence names the remedy."""
     monkeypatch.setattr("shutil.which", lambda name: None)
