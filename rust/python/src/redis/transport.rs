@@ -282,10 +282,6 @@ impl RedisTransport {
         self.about(mailbox, job_id, None, Operation::Delete)
     }
 
-    fn next_due(&self, mailbox: &RedisMailbox) -> PyResult<u64> {
-        self.ask(mailbox, Operation::NextDue, None)
-    }
-
     fn progress(
         &self,
         mailbox: &RedisMailbox,
