@@ -123,10 +123,10 @@ def test_queues_may_have_weights() -> None:
         make_settings(queues={"default": 1, "reports": 0})
 
 
-@pytest.mark.parametrize("url", ["redis://localhost", "sqlite:///jobs.db", "postgresql+asyncpg://localhost/x"])
+@pytest.mark.parametrize("url", ["sqlite:///jobs.db", "postgresql+asyncpg://localhost/x"])
 def test_a_store_of_a_later_release_is_refused_in_so_many_words(url: str) -> None:
     """The error says that this release lacks it, and what there is."""
-    with pytest.raises(ConfigurationError, match=r"not in this release; it supports memory://"):
+    with pytest.raises(ConfigurationError, match=r"not in this release; it supports memory://, redis://"):
         AsyncEndpoints(url)
 
 
@@ -140,8 +140,7 @@ def test_a_text_that_names_no_store_is_refused(url: str) -> None:
 def test_the_environment_names_the_store_where_the_application_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """ASYNCENDPOINTS_STORE_URL is read when no store is given, and only then."""
     monkeypatch.setenv("ASYNCENDPOINTS_STORE_URL", "redis://localhost")
-    with pytest.raises(ConfigurationError, match="redis"):
-        AsyncEndpoints()
+    assert AsyncEndpoints().engine.store.traits.name == "redis"
     assert AsyncEndpoints("memory://").engine.store.traits.name == "memory"
     monkeypatch.setenv("ASYNCENDPOINTS_STORE_URL", "")
     assert AsyncEndpoints().engine.store.traits.name == "memory"
