@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from tests.support.processes import Process
 
 LEASE = 1.0
-FROZEN_AT_ONCE = 4
+FROZEN_AT_ONCE = 10
 PAYLOAD = 1.5
 
 
 async def test_a_frozen_workers_writes_are_refused_when_it_thaws(world: World) -> None:
     """LSE-2: Frozen past three leases, while another worker does its job, it can change nothing of it any more."""
     async with world.client() as jobs:
-        for _ in range(rounds(usual=1, campaign=5)):
+        for _ in range(rounds(usual=2, campaign=10)):
             await _freeze_and_thaw(world, jobs)
         await assert_sound(jobs)
 

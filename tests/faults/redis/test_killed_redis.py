@@ -71,7 +71,7 @@ async def test_a_restarted_redis_is_worked_on_at_once_and_has_lost_nothing(tmp_p
             submitting = tasks.create_task(load.run())
             workers = [world.worker(concurrency=1) for _ in range(2)]
             await _all_consume(world, workers, since=time.monotonic(), within=60.0)
-            for _ in range(rounds(usual=4, campaign=20)):
+            for _ in range(rounds(usual=20, campaign=100)):
                 server.kill()
                 await asyncio.sleep(random.uniform(0, 0.5))
                 await asyncio.to_thread(server.restart)

@@ -63,7 +63,7 @@ async def test_workers_killed_at_random_points_lose_no_job(world: World) -> None
     accepted: list[str] = []
     async with world.client() as jobs:
         workers = [world.worker(), world.worker()]
-        for _ in range(rounds(usual=16, campaign=100)):
+        for _ in range(rounds(usual=100, campaign=500)):
             worker = workers.pop(0)
             accepted += await _work_for(world, jobs, worker)
             await asyncio.sleep(random.uniform(0, SOMETIME))
