@@ -7,6 +7,7 @@ from asyncendpoints.app import AsyncEndpoints
 from asyncendpoints.context import JobContext, JobDepends, current_job
 from asyncendpoints.errors import (
     AsyncEndpointsError,
+    BatchRefused,
     ConfigurationError,
     EffectUncertain,
     ForkedWorker,
@@ -40,6 +41,7 @@ __all__ = [
     "EXPOSED_HEADERS",
     "AsyncEndpoints",
     "AsyncEndpointsError",
+    "BatchRefused",
     "ConfigurationError",
     "Delays",
     "Draft",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
+from asyncendpoints.bulk import new_jobs
 from asyncendpoints.engine import Engine
 from asyncendpoints.errors import PayloadTooLarge
 from asyncendpoints.policy import make_policy
@@ -14,7 +15,7 @@ from asyncendpoints.store_urls import open_store
 from asyncendpoints.submission import new_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Cancellation
     from asyncendpoints.job import Job
-    from asyncendpoints.options import PolicyOptions, SettingOptions
+    from asyncendpoints.options import EndpointFunction, PolicyOptions, SettingOptions
     from asyncendpoints.request import StoredRequest
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
@@ -32,18 +33,6 @@ if TYPE_CHECKING:
     from asyncendpoints.testing import Testing
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-
-class EndpointFunction(Protocol):
-    """What `endpoint` makes of a handler: the function to decorate with a FastAPI route."""
-
-    handler: Callable[..., Any]
-    """The function that was decorated."""
-    __name__: str
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Accept a request, as FastAPI calls it."""
-        ...
 
 
 class AsyncEndpoints:
@@ -281,6 +270,47 @@ class AsyncEndpoints:
             now=now,
         )
         return await self.engine.enqueue(job, now)
+
+    async def submit_many(
+        self,
+        handler: str | Callable[..., Any],
+        payloads: Iterable[Any],
+        *,
+        idempotency_keys: Iterable[str] | None = None,
+        delay: float = 0.0,
+        priority: int | None = None,
+        queue: str | None = None,
+        owner: str | None = None,
+    ) -> list[Submission]:
+        """Submit a job for each payload, in few calls of the store.
+
+        All payloads are checked before the first job is stored. The jobs are not one transaction: give keys where the
+        call may have to be repeated.
+
+        Args:
+            handler: A handler's name, or its function.
+            payloads: What the handler works on, one job for each.
+            idempotency_keys: One for each payload.
+            delay: Seconds to wait before the first attempts.
+            priority: For all of them.
+            queue: For all of them.
+            owner: For all of them.
+
+        Returns:
+            What each submission came to, in the order of the payloads.
+
+        Raises:
+            HandlerUnknown: No such handler is registered.
+            SubmissionRefused: A payload does not fit; nothing was stored.
+            BatchRefused: A key was used for something else, or the queue became full; it says which jobs are stored.
+            StoreUnavailable: The store does not answer; some jobs may be stored.
+        """
+        known = self.registry.get(handler) if isinstance(handler, str) else self.registry.of(handler)
+        now = self.engine.clock.store_now()
+        jobs = await new_jobs(
+            known, payloads, idempotency_keys, queue=queue, priority=priority, delay=delay, owner=owner, now=now
+        )
+        return await self.engine.enqueue_all(jobs, now)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.

@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints import forks, submission
+from asyncendpoints.bulk import enqueue_all
 from asyncendpoints.clock import SystemClock
 from asyncendpoints.errors import (
     ConfigurationError,
@@ -26,7 +27,7 @@ from asyncendpoints.worker import Worker
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from asyncendpoints._core import Cancellation
     from asyncendpoints.clock import Clock
@@ -284,15 +285,29 @@ class Engine:
             StoreUnavailable: The store does not answer; the same job may be stored again.
             ForkedWorker: The process was forked after the start.
         """
-        if self._generation != forks.generation():
-            self._check_alive()
-        settings = self.settings
+        if not self._started or self._generation != forks.generation():
+            await self._check_accepting()
+        (answer,) = await self.store.enqueue((job,), max_queued=self.settings.max_queued, now=now)
+        return submission.accepted(job, answer)
+
+    async def enqueue_all(self, jobs: Sequence[NewJob], now: int | None) -> list[Submission]:
+        """Store many jobs in few calls.
+
+        Raises:
+            BatchRefused: The store refused some; it says which were stored.
+            NotStarted: This process's worker was never started.
+            StoreUnavailable: The store does not answer; some may be stored.
+            ForkedWorker: The process was forked after the start.
+        """
+        await self._check_accepting()
+        return await enqueue_all(self.store, jobs, max_queued=self.settings.max_queued, now=now)
+
+    async def _check_accepting(self) -> None:
+        self._check_alive()
         if not self._started:
-            if settings.worker if self._works is None else self._works:
+            if self.settings.worker if self._works is None else self._works:
                 raise NotStarted(NOT_STARTED)
             await self._open()
-        (answer,) = await self.store.enqueue((job,), max_queued=settings.max_queued, now=now)
-        return submission.accepted(job, answer)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.

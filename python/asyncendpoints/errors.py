@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from asyncendpoints.submission import Submission
+
 
 class AsyncEndpointsError(Exception):
     """The base of every error that this library raises."""
@@ -108,6 +110,19 @@ class ValidationFailed(SubmissionRefused):
     def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
         super().__init__("; ".join(str(error.get("msg", "")) for error in errors) or "validation failed")
         self.errors = [dict(error) for error in errors]
+
+
+class BatchRefused(AsyncEndpointsError):  # noqa: N818
+    """Some submissions of a batch were refused by the store; the others are stored.
+
+    `submissions` has one member for each payload, None where it was refused; `refusals` says why, by index.
+    """
+
+    def __init__(self, submissions: Sequence[Submission | None], refusals: Mapping[int, SubmissionRefused]) -> None:
+        first = next(iter(refusals.values()))
+        super().__init__(f"{len(refusals)} of {len(submissions)} submissions were refused, the first because {first}")
+        self.submissions = list(submissions)
+        self.refusals = dict(refusals)
 
 
 class HandlerUnknown(AsyncEndpointsError):  # noqa: N818

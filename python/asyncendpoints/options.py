@@ -1,8 +1,8 @@
-"""The keyword arguments of the public API, as types: what `AsyncEndpoints`, `endpoint`, `route` and `handler` take."""
+"""The types of the public API: what `AsyncEndpoints`, `endpoint`, `route` and `handler` take, and what they return."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -47,3 +47,15 @@ class SettingOptions(TypedDict, total=False):
     expose_tracebacks: bool
     max_result_bytes: int
     max_json_depth: int
+
+
+class EndpointFunction(Protocol):
+    """What `endpoint` makes of a handler: the function to decorate with a FastAPI route."""
+
+    handler: Callable[..., Any]
+    """The function that was decorated."""
+    __name__: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Accept a request, as FastAPI calls it."""
+        ...
