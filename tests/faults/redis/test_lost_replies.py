@@ -7,13 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asyncendpoints.stores.redis import RedisStore
 
 from asyncendpoints import StoreUnavailable
 from asyncendpoints._core import NewJob, Settlement, new_job_id
 from asyncendpoints.stores.base import JobFilter
+from asyncendpoints.stores.redis import RedisStore
 from tests.support.faults.operations import learn_operations
 from tests.support.redis_proxy import Cut
+from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -113,3 +114,23 @@ async def test_a_claim_whose_answer_is_lost_holds_nothing(store: RedisStore, pro
     assert [claim.attempt for claim in claims] == [1]
     outcomes = Counter(run.outcome for run in (await store.get(claims[0].job_id)).runs)
     assert outcomes in ({None: 1}, {None: 1, "released": 1})
+
+
+async def test_a_claim_that_a_frozen_redis_carries_out_late_is_given_back(redis_namespace: str) -> None:
+    """CLM-1: Its caller has given up and released it when Redis reads it; the job is free again all the same."""
+    with RedisServer() as server:
+        store = RedisStore(f"{server.url()}?timeout=0.3", namespace=redis_namespace)
+        await store.open()
+        try:
+            await store.enqueue([NewJob(job_id=new_job_id(), handler="h")])
+            server.stop_answering()
+            with pytest.raises(StoreUnavailable):
+                await claim_one(store, "claim-1")
+            release = asyncio.create_task(repeated(lambda: store.release_claim("claim-1")))
+            await asyncio.sleep(0.1)  # on its way before Redis goes on
+            server.go_on()
+            await release
+            (claim,) = (await repeated(lambda: claim_one(store, "claim-2"))).claims
+            assert claim.attempt == 1
+        finally:
+            await store.close()
