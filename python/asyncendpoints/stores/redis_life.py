@@ -13,11 +13,13 @@ from asyncendpoints import _core
 from asyncendpoints.errors import ConfigurationError, StoreUnavailable
 from asyncendpoints.stores.base import StoreTraits
 from asyncendpoints.stores.bridge import Bridge
+from asyncendpoints.stores.redis_certificates import read_certificates
 from asyncendpoints.stores.redis_durability import durability, eviction, risks
 from asyncendpoints.stores.redis_url import parse_redis_url
 
 if TYPE_CHECKING:
     from asyncendpoints._core import RedisTransport
+    from asyncendpoints.stores.redis_certificates import Certificates
     from asyncendpoints.stores.redis_keeper import RedisLeaseKeeper
     from asyncendpoints.stores.redis_url import RedisAddress
     from asyncendpoints.stores.risk import Risk
@@ -36,6 +38,7 @@ class RedisLife:
 
     def __init__(self, url: str, *, namespace: str = "default") -> None:
         self._address = parse_redis_url(url)
+        self._certificates = read_certificates(self._address)
         self.namespace = self._address.namespace or namespace
         self._closed = False
         self._users = 0
@@ -51,7 +54,7 @@ class RedisLife:
         _stores.add(self)
 
     def _start_over(self) -> None:
-        self._transport = _transport(self._address, self.namespace)
+        self._transport = _transport(self._address, self._certificates, self.namespace)
         self._bridges: dict[asyncio.AbstractEventLoop, Bridge] = {}
         self._bridge: Bridge | None = None
         self._keepers: set[RedisLeaseKeeper] = set()
@@ -135,7 +138,7 @@ class RedisLife:
         return risks(await self.inspect(), self._address.wait_replicas)
 
 
-def _transport(address: RedisAddress, namespace: str) -> RedisTransport:
+def _transport(address: RedisAddress, certificates: Certificates, namespace: str) -> RedisTransport:
     if not hasattr(_core, "RedisTransport"):
         raise ConfigurationError("the Redis store needs Linux, macOS or another Unix")
     return _core.RedisTransport(
@@ -149,6 +152,9 @@ def _transport(address: RedisAddress, namespace: str) -> RedisTransport:
         namespace=namespace,
         timeout_ms=round(address.timeout * 1000),
         wait_replicas=address.wait_replicas,
+        ca=certificates.ca,
+        cert=certificates.cert,
+        key=certificates.key,
     )
 
 

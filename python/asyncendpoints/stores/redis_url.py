@@ -19,7 +19,8 @@ LONGEST_TIMEOUT: Final = 3_600.0
 MOST_REPLICAS: Final = 100
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_PARAMETERS: Final = ("namespace", "timeout", "wait_replicas", "db")
+_FILES: Final = ("ca", "cert", "key")
+_PARAMETERS: Final = ("namespace", "timeout", "wait_replicas", "db", *_FILES)
 _FORMS: Final = "redis://[user:password@]host[:port][/database], rediss://… for TLS, or unix://[user:password@]/path/to/socket[?db=…]"
 
 
@@ -30,6 +31,12 @@ class RedisAddress:
     host: str = "localhost"
     port: int = 6379
     tls: bool = False
+    ca: str | None = None
+    """The file with the authorities that may have signed the server's certificate; None is those of the system."""
+    cert: str | None = None
+    """The file with the client's own certificate, where the server asks for one."""
+    key: str | None = None
+    """The file with that certificate's private key."""
     path: str | None = None
     """The socket in the file system, where there is no host."""
     username: str | None = None
@@ -65,12 +72,16 @@ def parse_redis_url(url: str) -> RedisAddress:
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(f"{parts.scheme!r} is no scheme of a Redis URL; its form is {_FORMS}")
     parameters = _parameters(parts.query)
+    _require_tls_for_files(parts.scheme, parameters)
     is_unix = parts.scheme == "unix"
     database = parameters.get("db", "" if is_unix else parts.path.strip("/"))
     return RedisAddress(
         host=parts.hostname or "localhost",
         port=6379 if port is None else port,
         tls=parts.scheme == "rediss",
+        ca=parameters.get("ca"),
+        cert=parameters.get("cert"),
+        key=parameters.get("key"),
         path=_socket(parts) if is_unix else None,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
@@ -91,6 +102,14 @@ def _parameters(query: str) -> dict[str, str]:
             raise ConfigurationError(f"the parameter {name!r} of the Redis URL is there more than once")
         parameters[name] = value
     return parameters
+
+
+def _require_tls_for_files(scheme: str, parameters: dict[str, str]) -> None:
+    given = [name for name in _FILES if name in parameters]
+    if given and scheme != "rediss":
+        raise ConfigurationError(f"{given[0]!r} in the Redis URL needs rediss://, which is encrypted")
+    if ("cert" in parameters) != ("key" in parameters):
+        raise ConfigurationError("cert and key in the Redis URL belong together: a certificate and its private key")
 
 
 def _socket(parts: SplitResult) -> str:

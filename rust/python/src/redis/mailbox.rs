@@ -37,7 +37,7 @@ impl RedisMailbox {
             match outcome.and_then(|found| answer(py, found)) {
                 Ok(answer) => answers.push((number, answer)),
                 Err(error) => {
-                    failures.push((number, error.into_value(py).into_bound(py).into_any()))
+                    failures.push((number, error.into_value(py).into_bound(py).into_any()));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::state::State;
 use asyncendpoints_redis::request::{Operation, Request};
-use asyncendpoints_redis::transport::{Address, Channel, Config, Transport};
+use asyncendpoints_redis::transport::{Address, Channel, Config, Identity, Tls, Transport};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -60,7 +60,8 @@ impl RedisTransport {
 impl RedisTransport {
     #[new]
     #[pyo3(signature = (
-        *, host, port, tls, path, username, password, database, namespace, timeout_ms, wait_replicas,
+        *, host, port, tls, path, username, password, database, namespace, timeout_ms, wait_replicas, ca=None,
+        cert=None, key=None,
     ))]
     fn new(
         host: &str,
@@ -73,13 +74,19 @@ impl RedisTransport {
         namespace: &str,
         timeout_ms: Whole,
         wait_replicas: u32,
+        ca: Option<Vec<u8>>,
+        cert: Option<Vec<u8>>,
+        key: Option<Vec<u8>>,
     ) -> PyResult<Self> {
         let address = match path {
             Some(path) => Address::Unix(path.into()),
             None => Address::Tcp {
                 host: host.to_owned(),
                 port,
-                tls,
+                tls: tls.then(|| Tls {
+                    roots: ca,
+                    identity: cert.zip(key).map(|(chain, key)| Identity { chain, key }),
+                }),
             },
         };
         let config = Config {

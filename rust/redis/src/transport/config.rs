@@ -7,6 +7,8 @@ use std::time::Duration;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult};
 
+use super::tls::Tls;
+
 /// How to reach the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -16,8 +18,8 @@ pub enum Address {
         host: String,
         /// The port.
         port: u16,
-        /// Whether the connection is encrypted, and the server's certificate checked.
-        tls: bool,
+        /// How the connection is encrypted, if it is.
+        tls: Option<Tls>,
     },
     /// Over a socket in the file system.
     Unix(PathBuf),
@@ -66,13 +68,21 @@ impl Config {
     /// Make the client that opens connections; nothing is opened yet.
     pub(crate) fn client(&self) -> RedisResult<Client> {
         let address = match &self.address {
-            Address::Tcp { host, port, tls } if *tls => ConnectionAddr::TcpTls {
+            Address::Tcp {
+                host,
+                port,
+                tls: Some(_),
+            } => ConnectionAddr::TcpTls {
                 host: host.clone(),
                 port: *port,
                 insecure: false,
                 tls_params: None,
             },
-            Address::Tcp { host, port, .. } => ConnectionAddr::Tcp(host.clone(), *port),
+            Address::Tcp {
+                host,
+                port,
+                tls: None,
+            } => ConnectionAddr::Tcp(host.clone(), *port),
             Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
         };
         let mut user = RedisConnectionInfo::default()
@@ -88,21 +98,33 @@ impl Config {
             .into_connection_info()?
             .set_redis_settings(user)
             .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        Client::open(info)
+        match &self.address {
+            Address::Tcp { tls: Some(tls), .. } => {
+                Client::build_with_tls(info, tls.certificates()?)
+            }
+            Address::Tcp { tls: None, .. } | Address::Unix(_) => Client::open(info),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::tls::Identity;
 
     #[test]
-    fn what_a_configuration_says_of_itself_keeps_the_password() {
+    fn what_a_configuration_says_of_itself_keeps_what_is_secret() {
         let config = Config {
             address: Address::Tcp {
                 host: "redis.example".to_owned(),
                 port: 6379,
-                tls: true,
+                tls: Some(Tls {
+                    roots: None,
+                    identity: Some(Identity {
+                        chain: b"chain".to_vec(),
+                        key: b"hidden".to_vec(),
+                    }),
+                }),
             },
             username: Some("app".to_owned()),
             password: Some("secret".to_owned()),
@@ -114,5 +136,7 @@ mod tests {
         let text = format!("{config:?}");
         assert!(!text.contains("secret"), "{text}");
         assert!(text.contains("redis.example:6379/2"), "{text}");
+        let address = format!("{:?}", config.address);
+        assert!(!address.contains("104, 105"), "{address}");
     }
 }

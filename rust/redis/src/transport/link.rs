@@ -10,6 +10,7 @@ use redis::{
 };
 
 use super::failed::CallFailed;
+use super::tls::refused;
 use crate::call::Call;
 use crate::conversation::{Step, converse};
 use crate::keys::KeySpace;
@@ -33,10 +34,11 @@ pub(crate) enum Broken {
 
 impl From<RedisError> for Broken {
     fn from(error: RedisError) -> Self {
-        if matches!(
+        let for_good = matches!(
             error.kind(),
             ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig
-        ) {
+        );
+        if for_good || refused(&error) {
             return Self::Unfit(CallFailed::Refused(told(&error)));
         }
         Self::Away(told(&error))

@@ -17,6 +17,7 @@ mod shared;
 mod signal;
 mod talk;
 mod thread;
+mod tls;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -32,6 +33,7 @@ pub use failed::CallFailed;
 pub use keeper::{Keeper, Lease};
 pub use listening::Channel;
 pub use mailbox::{Letters, Mailbox, Outcome};
+pub use tls::{Identity, Tls};
 
 use crate::request::{Answer, Request};
 use engine::Engine;

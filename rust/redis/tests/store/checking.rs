@@ -7,11 +7,12 @@ use asyncendpoints_core::decide::{Facts, RunEvent, decide};
 use asyncendpoints_core::job::{Body, NewJob, ResultBody};
 use asyncendpoints_core::retry::Backoff;
 use asyncendpoints_core::state::State;
-use asyncendpoints_redis::keys::{BodyKind, id_bytes};
+use asyncendpoints_redis::keys::id_bytes;
 use asyncendpoints_redis::request::{Answer, Operation};
 use redis::Value;
 
 use crate::asking::{NOW, id, job, keyed};
+use crate::damages::damages;
 use crate::server::Server;
 
 const DAY_MS: u64 = 86_400_000;
@@ -74,7 +75,7 @@ fn settle(server: &mut Server, claims: &Claims, event: RunEvent) {
 }
 
 /// A store with a job in every state: 1 queued, 2 scheduled, 3 running, 4 completed, 5 failed, 6 canceled.
-fn populated() -> Server {
+pub(crate) fn populated() -> Server {
     let mut server = Server::start();
     let of = |number: u8, queue: &str| NewJob {
         queue: queue.into(),
@@ -130,182 +131,7 @@ fn a_store_that_is_true_to_itself_has_no_findings() {
 
 #[test]
 fn whatever_does_not_fit_is_found() {
-    let space = Server::start().space().clone();
-    let key = |name: &str| space.key(name);
-    let bytes = |number: u8| id_bytes(id(number)).to_vec();
-    let ghost = bytes(200);
-    let text = |text: &str| text.as_bytes().to_vec();
-    let cases: Vec<(Vec<Vec<u8>>, &str)> = vec![
-        (
-            vec![text("ZREM"), space.ready("default"), bytes(1)],
-            "must be in the index `ready`, but is not",
-        ),
-        (
-            vec![text("ZADD"), space.ready("default"), text("5"), bytes(1)],
-            "is in the index `ready` at 5 and must be at",
-        ),
-        (
-            vec![text("ZADD"), space.ready("run"), text("5"), bytes(3)],
-            "must not be in the index `ready`, but is",
-        ),
-        (
-            vec![text("ZADD"), space.ready("run"), text("5"), bytes(1)],
-            "names job 01a3185c-5000-7101-8101-010101010101, which is in queue default",
-        ),
-        (
-            vec![
-                text("ZADD"),
-                space.ready("default"),
-                text("5"),
-                ghost.clone(),
-            ],
-            "the index `ready` of queue default names job",
-        ),
-        (
-            vec![text("ZREM"), space.due("default"), bytes(2)],
-            "must be in the index `due`, but is not",
-        ),
-        (
-            vec![text("ZREM"), key("lease"), bytes(3)],
-            "must be in the index `lease`, but is not",
-        ),
-        (
-            vec![text("ZADD"), key("lease"), text("5"), bytes(4)],
-            "must not be in the index `lease`, but is",
-        ),
-        (
-            vec![text("ZADD"), key("lease"), text("5"), ghost.clone()],
-            "the index `lease` names job",
-        ),
-        (
-            vec![text("ZREM"), key("done"), bytes(4)],
-            "must be in the index `done`, but is not",
-        ),
-        (
-            vec![text("ZADD"), key("done"), text("5"), bytes(4)],
-            "is in the index `done` at 5",
-        ),
-        (
-            vec![text("ZADD"), key("strip"), text("5"), bytes(1)],
-            "must not be in the index `strip`",
-        ),
-        (
-            vec![text("ZREM"), key("dead"), bytes(5)],
-            "must be in the index `dead`, but is not",
-        ),
-        (
-            vec![text("ZADD"), key("dead"), text("5"), bytes(4)],
-            "must not be in the index `dead`",
-        ),
-        (vec![text("DEL"), key("idem")], "the idempotency key of job"),
-        (
-            vec![text("HSET"), key("idem"), text("x"), bytes(1)],
-            "which was submitted with another or none",
-        ),
-        (
-            vec![text("HSET"), key("idem"), text("x"), ghost.clone()],
-            "an idempotency key names job",
-        ),
-        (
-            vec![
-                text("HSET"),
-                key("once"),
-                [&ghost[..], b"=mail"].concat(),
-                text("x"),
-            ],
-            "of whose family no job is left",
-        ),
-        (
-            vec![text("HDEL"), key("once"), bytes(3)],
-            "is missing in the list of its family",
-        ),
-        (
-            vec![text("HSET"), key("list"), text("0"), ghost.clone()],
-            "is not in chunk 0 of the listing",
-        ),
-        (
-            vec![text("HSET"), key("list"), text("7"), ghost.clone()],
-            "the listing names job",
-        ),
-        (
-            vec![text("HSET"), key("list"), text("7"), bytes(1)],
-            "is in chunk 7 of the listing and names chunk 0",
-        ),
-        (vec![text("DEL"), key("chunks")], "which is not read"),
-        (
-            vec![text("ZADD"), key("chunks"), text("9"), text("9")],
-            "the listing has 1 chunks, and 2 are known",
-        ),
-        (
-            vec![text("DEL"), space.body(id(1), BodyKind::Payload)],
-            "has a payload in a key of its own, which is not there",
-        ),
-        (
-            vec![text("SET"), space.body(id(4), BodyKind::Payload), text("x")],
-            "has a payload in a key of its own, which it does not name",
-        ),
-        (
-            vec![
-                text("SET"),
-                space.body(id(200), BodyKind::Payload),
-                text("x"),
-            ],
-            "which no record names",
-        ),
-        (
-            vec![text("SET"), key("b:xyz:p"), text("x")],
-            "nothing names the key `b:xyz:p`",
-        ),
-        (
-            vec![text("ZADD"), space.ready("elsewhere"), text("5"), bytes(1)],
-            "nothing names the key `ready:elsewhere`",
-        ),
-        (
-            vec![text("HSET"), key("job"), bytes(1), text("\u{2}x")],
-            "cannot be read: its format is 2",
-        ),
-        (
-            vec![text("HDEL"), key("job"), bytes(1)],
-            "6 jobs are counted, and there are 5",
-        ),
-        (
-            vec![
-                text("HINCRBY"),
-                key("stat"),
-                [&[State::Queued as u8][..], b"default"].concat(),
-                text("1"),
-            ],
-            "2 queued jobs of queue default are counted, and there are 1",
-        ),
-        (
-            vec![
-                text("HINCRBY"),
-                key("stat"),
-                [&[State::InProgress as u8][..], b"run"].concat(),
-                text("1"),
-            ],
-            "2 running jobs are counted, and there are 1",
-        ),
-        (
-            vec![
-                text("HINCRBY"),
-                key("stat"),
-                [&[State::Failed as u8][..], b"fail"].concat(),
-                text("1"),
-            ],
-            "2 failed jobs are counted, and there are 1",
-        ),
-        (
-            vec![
-                text("HINCRBY"),
-                key("stat"),
-                [&[State::Completed as u8][..], b"done"].concat(),
-                text("1"),
-            ],
-            "4 ended jobs are counted, and there are 3",
-        ),
-    ];
-    for (command, sentence) in cases {
+    for (command, sentence) in damages(Server::start().space()) {
         let mut server = populated();
         let parts: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
         assert!(

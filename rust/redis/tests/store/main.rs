@@ -3,6 +3,7 @@
 mod asking;
 mod changing;
 mod checking;
+mod damages;
 mod enqueue;
 mod reading;
 mod server;

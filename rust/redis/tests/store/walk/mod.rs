@@ -60,7 +60,7 @@ impl Walk {
             return;
         };
         self.taken.push(format!("{} {operation:?}", self.now));
-        let answer = self.both(operation);
+        let answer = self.both(&operation);
         self.hear();
         if let Answer::Claims(Claims { claims, .. }) = answer {
             self.seen.runs.extend(claims);
@@ -68,7 +68,7 @@ impl Walk {
     }
 
     /// Ask both, and see that they agree.
-    fn both(&mut self, operation: Operation) -> Answer {
+    fn both(&mut self, operation: &Operation) -> Answer {
         let expected = memory::answer(&mut self.memory, operation.clone(), self.now)
             .expect("an operation that every store knows");
         let answer = self.redis.ask(operation.clone(), self.now);
@@ -129,10 +129,10 @@ impl Walk {
     fn compare(&mut self) {
         let ids: BTreeSet<_> = self.seen.ids.iter().rev().take(200).copied().collect();
         for id in ids {
-            self.both(Operation::Get(id));
+            self.both(&Operation::Get(id));
         }
-        self.both(Operation::Stats);
-        self.both(Operation::NextDue);
+        self.both(&Operation::Stats);
+        self.both(&Operation::NextDue);
         for state in [None, Some(State::Failed), Some(State::Queued)] {
             for owner in [None, Some("owner-1")] {
                 let (expected, listed) = (
@@ -214,10 +214,10 @@ impl Walk {
     /// Bring every job to its end, wait for all retention to pass, and see that nothing is left.
     fn end(mut self) {
         for id in self.seen.ids.clone() {
-            self.both(Operation::Cancel(id));
+            self.both(&Operation::Cancel(id));
         }
         self.now += 400 * DAY_MS;
-        let Answer::Expired(runs) = self.both(Operation::Expired { limit: 10_000 }) else {
+        let Answer::Expired(runs) = self.both(&Operation::Expired { limit: 10_000 }) else {
             panic!("no answer");
         };
         for run in runs {
@@ -228,19 +228,19 @@ impl Walk {
                 .find(|claim| (claim.id, claim.fence) == (run.id, run.fence));
             let claim = claim.expect("a run that was claimed").clone();
             let settlement = steps::lost(&claim);
-            let answer = self.both(Operation::Settle(vec![settlement]));
+            let answer = self.both(&Operation::Settle(vec![settlement]));
             assert_eq!(answer, Answer::Settled(vec![Settled::To(State::Canceled)]));
         }
         self.now += 400 * DAY_MS;
-        self.both(Operation::Strip { limit: 100_000 });
-        while self.both(Operation::Prune { limit: 1_000 }) != Answer::Count(0) {}
+        self.both(&Operation::Strip { limit: 100_000 });
+        while self.both(&Operation::Prune { limit: 1_000 }) != Answer::Count(0) {}
         for queue in steps::QUEUES {
-            self.both(Operation::Pause {
+            self.both(&Operation::Pause {
                 queue: queue.into(),
                 paused: false,
             });
         }
-        self.both(Operation::NextDue);
+        self.both(&Operation::NextDue);
         self.compare();
         let left = self.redis.command(&[b"KEYS", b"*"]);
         let kept = self.redis.space().key("ctl");
@@ -277,15 +277,11 @@ fn the_redis_store_answers_as_the_memory_store_does() {
                 walk.compare();
             }
             if taken % (5 * COMPARED) == 0 {
-                {
-                    walk.check();
-                }
+                walk.check();
             }
         }
         walk.compare();
-        {
-            walk.check();
-        }
+        walk.check();
         walk.end();
     }
 }
