@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 STORE_URL: Final = "ASYNCENDPOINTS_STORE_URL"
 """The environment variable that names the store where the application does not."""
 
-_COMING: Final = frozenset({"sqlite", "postgresql", "postgres", "mysql", "mariadb"})
+_COMING: Final = frozenset({"postgresql", "postgres", "mysql", "mariadb"})
 
 
 def open_store(store: str | Store | None, namespace: str = "default") -> Store:
@@ -42,12 +43,24 @@ def open_store(store: str | Store | None, namespace: str = "default") -> Store:
         from asyncendpoints.stores.redis import RedisStore
 
         return RedisStore(store, namespace=namespace)
+    if scheme == "sqlite":
+        return _sqlite(store, namespace)
     if scheme in _COMING:
         raise ConfigurationError(
-            f"{scheme}:// stores are not in this release; it supports memory://, redis:// and objects that implement "
-            "asyncendpoints.stores.base.Store"
+            f"{scheme}:// stores are not in this release; it supports memory://, sqlite:///file.db, redis:// and "
+            "objects that implement asyncendpoints.stores.base.Store"
         )
     raise ConfigurationError(
         f"the store must be a URL such as redis://localhost or memory://, or an object that implements "
         f"asyncendpoints.stores.base.Store; {scheme or 'a text without a scheme'!r} names none"
     )
+
+
+def _sqlite(url: str, namespace: str) -> Store:
+    if importlib.util.find_spec("sqlalchemy") is None:
+        raise ConfigurationError(
+            "sqlite:// needs SQLAlchemy, which is not installed: pip install 'asyncendpoints[sqlite]'"
+        )
+    from asyncendpoints.stores.sql.store import SqlStore
+
+    return SqlStore(url, namespace=namespace)

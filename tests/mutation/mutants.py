@@ -97,14 +97,14 @@ MUTANTS: Final = (
     Mutant(
         "a-run-past-its-timeout-is-renewed",
         "LSE-4",
-        PYTHON + "memory_keeper.py",
+        PYTHON + "lease_table.py",
         "between(held_at, present) <= timeout_ms",
         "timeout_ms >= 0",
     ),
     Mutant(
         "a-stalled-process-renews",
         "LSE-4",
-        PYTHON + "memory_keeper.py",
+        PYTHON + "lease_table.py",
         "between(self._beaten, present) > self._max_stall_ms",
         "self._max_stall_ms < 0",
     ),

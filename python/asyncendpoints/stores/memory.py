@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from asyncendpoints import _core
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreStats, StoreTraits
-from asyncendpoints.stores.memory_keeper import MemoryLeaseKeeper, moment_of
+from asyncendpoints.stores.lease_table import LeaseTable, moment_of
 from asyncendpoints.stores.wakes import Listeners, Waiters
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
     from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener
-    from asyncendpoints.stores.memory_keeper import Moment
+    from asyncendpoints.stores.lease_table import Moment
 
 TRAITS: Final = StoreTraits(
     name="memory",
@@ -57,7 +57,7 @@ class MemoryStore:
     def _become_quiet(self) -> None:
         self._listeners = Listeners()
         self._waiters = Waiters()
-        self._keepers: set[MemoryLeaseKeeper] = set()
+        self._keepers: set[LeaseTable] = set()
 
     def start_over(self) -> None:
         """Forget every job and everybody who wants to be told: a forked child's first act."""
@@ -250,8 +250,13 @@ class MemoryStore:
         return self._listeners.add(worker, queues, listener)
 
     def keeper(self, *, worker: str, lease_ms: int, max_stall_ms: int) -> LeaseKeeper:
-        """Make the lease keeper of a worker, whose name is not needed: a lease names its run."""
-        keeper = MemoryLeaseKeeper(
+        """Make the lease keeper of a worker, whose name is not needed: a lease names its run.
+
+        It is no thread but a part of the sweep. A sweep can only run where this process runs, so a blocked event loop
+        or a held GIL stops the one who would take the leases away together with the one who renews them (LSE-3a,
+        LSE-3b).
+        """
+        keeper = LeaseTable(
             lease_ms=lease_ms,
             max_stall_ms=max_stall_ms,
             present=self._present,

@@ -1,9 +1,7 @@
-"""The lease keeper of the memory store, which is no thread but a part of the sweep.
+"""The runs of one worker whose leases are to be renewed, and until when (LSE-4).
 
-A sweep can only run where this process runs, so a blocked event loop or a held GIL stops the one who would
-take the leases away together with the one who renews them (LSE-3a, LSE-3b). What ends a renewal is LSE-4: a
-run past its timeout, or a keeper whose event loop has not beaten for `max_stall` while another loop of the
-process sweeps.
+Who renews is the store's matter. What ends a renewal is a run past its timeout, or a table whose event loop has not
+beaten for `max_stall` while somebody else of the process still looks.
 """
 
 from __future__ import annotations
@@ -32,8 +30,8 @@ def between(earlier: Moment, later: Moment) -> int:
     return later[0] - earlier[0] if later[1] is earlier[1] else 0
 
 
-class MemoryLeaseKeeper:
-    """The runs of one worker that the sweep is to keep alive.
+class LeaseTable:
+    """The runs of one worker that its store is to keep alive.
 
     Args:
         lease_ms: How far each renewal reaches.
@@ -48,7 +46,7 @@ class MemoryLeaseKeeper:
         lease_ms: int,
         max_stall_ms: int,
         present: Callable[[], Moment],
-        on_close: Callable[[MemoryLeaseKeeper], None],
+        on_close: Callable[[LeaseTable], None],
     ) -> None:
         self.lease_ms = lease_ms
         self._max_stall_ms = max_stall_ms

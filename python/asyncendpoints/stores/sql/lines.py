@@ -1,0 +1,212 @@
+"""A thread with a connection of its own, which does what is asked of it in groups: one transaction for each.
+
+The connection belongs to no event loop: a handler that blocks its loop must not do so inside a transaction, because
+that would stop everybody else who writes, the renewal of its own lease included (LSE-3a). What is called while a
+transaction is under way is joined into the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.stores.sql.transaction import News, Transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from asyncendpoints.stores.sql.transaction import Ground
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+_Do: TypeAlias = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
+
+PATIENCE: Final = 2.0
+"""Seconds that a thread gets to end."""
+TOGETHER: Final = 1_000
+"""How many calls one transaction takes, so that other processes have their turn."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Call:
+    """Something to do, and who waits for it, if anybody."""
+
+    items: Sequence[Any]
+    do: _Do
+    key: Hashable
+    """Calls of one key are joined; None is joined with nothing."""
+    future: asyncio.Future[Any] | None
+    loop: asyncio.AbstractEventLoop | None
+
+
+class Line:
+    """Calls from any event loop, done one transaction after the other. The thread starts with the first.
+
+    Args:
+        name: The thread's.
+        engine: Leads to the database.
+        ground: What the transactions stand on.
+        tell: Hears what has happened, after each commit.
+    """
+
+    def __init__(self, name: str, engine: Engine, ground: Ground, tell: Callable[[News], None]) -> None:
+        self._name = name
+        self._engine = engine
+        self._ground = ground
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._bell = threading.Event()
+        self._calls: list[_Call] = []
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    async def call(self, do: Callable[[Transaction], T]) -> T:
+        """Do something in a transaction, together with other calls."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[T]] = loop.create_future()
+        self._add(_Call((None,), _alone(do), None, future, loop))
+        return (await future)[0]
+
+    async def join(
+        self, key: Hashable, items: Sequence[Item], do: Callable[[Transaction, Sequence[Item]], Sequence[T]]
+    ) -> list[T]:
+        """Do the same thing to items, together with those of other calls of the same key; one answer for each."""
+        if not items:
+            return []
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[T]] = loop.create_future()
+        self._add(_Call(items, do, key, future, loop))
+        return await future
+
+    def leave(self, do: Callable[[Transaction], object]) -> None:
+        """Do something for whose answer nobody waits."""
+        self._add(_Call((None,), _alone(do), None, None, None))
+
+    def _add(self, call: _Call) -> None:
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable("the store is closed; open it again to go on")
+            self._calls.append(call)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+                self._thread.start()
+        self._bell.set()
+
+    async def close(self) -> None:
+        """Finish what was called, let go of the connection, and refuse every further call. Idempotent."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        self._bell.set()
+        if thread is not None:
+            await asyncio.to_thread(thread.join, PATIENCE)
+
+    # In the thread.
+
+    def _serve(self) -> None:
+        is_closed = False
+        while not is_closed:
+            self._bell.wait()
+            self._bell.clear()
+            with self._lock:
+                calls, self._calls = self._calls, []
+                is_closed = self._closed
+            for start in range(0, len(calls), TOGETHER):
+                self._together(calls[start : start + TOGETHER])
+        self._engine.dispose()
+
+    def _together(self, calls: Sequence[_Call]) -> None:
+        groups = _joined(calls)
+        try:
+            answers, news = self._commit(groups)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            if len(calls) == 1 or _is_of_the_database(error):
+                _deliver([(call, self._ground.dialect.explain(error)) for call in calls])
+            else:
+                self._one_by_one(calls)
+        except Exception as error:  # whatever a call's values have caused belongs to whoever made the call
+            if len(calls) == 1:
+                _deliver([(calls[0], error)])
+            else:
+                self._one_by_one(calls)
+        else:
+            # Whoever is told looks again, and whoever waits for an answer gets it: in this order nobody acts on an
+            # answer before the news of it are out.
+            self._tell(news)
+            _deliver(answers)
+
+    def _one_by_one(self, calls: Sequence[_Call]) -> None:
+        """Do each in a transaction of its own, so that one that fails fails alone."""
+        for call in calls:
+            self._together([call])
+
+    def _commit(self, groups: Sequence[list[_Call]]) -> tuple[list[tuple[_Call, Any]], News]:
+        answers: list[tuple[_Call, Any]] = []
+        with self._engine.begin() as connection:
+            tx = Transaction(connection, self._ground)
+            for group in groups:
+                items = group[0].items if len(group) == 1 else [item for call in group for item in call.items]
+                found = iter(group[0].do(tx, items))
+                answers += [(call, [next(found) for _ in call.items]) for call in group]
+        return answers, tx.news
+
+
+def _alone(do: Callable[[Transaction], Any]) -> _Do:
+    return lambda tx, _: (do(tx),)
+
+
+def _is_of_the_database(error: SQLAlchemyError | sqlite3.Error) -> bool:
+    """Tell whether any other call would have met with the same."""
+    return isinstance(error, OperationalError | PoolTimeout | sqlite3.Error)
+
+
+def _joined(calls: Sequence[_Call]) -> list[list[_Call]]:
+    """Return the calls in groups that are done as one, each where its first was called."""
+    groups: list[list[_Call]] = []
+    by_key: dict[Hashable, list[_Call]] = {}
+    for call in calls:
+        group = by_key.get(call.key) if call.key is not None else None
+        if group is None:
+            groups.append(group := [])
+            by_key[call.key] = group
+        group.append(call)
+    return groups
+
+
+def _deliver(answers: Sequence[tuple[_Call, Any]]) -> None:
+    """Hand answers over, with one wake-up for each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for call, answer in answers:
+        if call.future is not None and call.loop is not None:
+            by_loop.setdefault(call.loop, []).append((call.future, answer))
+        elif isinstance(answer, Exception):
+            _log.warning("a write whose answer nobody awaits failed: %s", answer)
+    for loop, found in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_set, found)
+        except RuntimeError:
+            # The loop was closed with the call unfinished: nobody is left to be answered.
+            if not loop.is_closed():
+                raise
+
+
+def _set(found: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, answer in found:
+        # Whoever gave up waiting is not told.
+        if future.done():
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

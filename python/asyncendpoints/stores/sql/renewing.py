@@ -1,0 +1,109 @@
+"""The thread that renews the leases of this process's runs, with a connection of its own (LSE-3a).
+
+It lives by the machine's clock. Where a virtual clock rules, the sweep renews instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from asyncendpoints.stores.lease_table import moment_of
+from asyncendpoints.stores.sql.settling import renew
+from asyncendpoints.stores.sql.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import Engine
+
+    from asyncendpoints.stores.lease_table import LeaseTable
+    from asyncendpoints.stores.sql.transaction import Ground
+
+PART_OF_A_LEASE: Final = 3
+"""A lease is renewed when this part of it has passed."""
+SHORTEST: Final = 0.02
+PATIENCE: Final = 2.0
+"""Seconds that the thread gets to end."""
+
+_log = logging.getLogger(__name__)
+
+
+class Renewing:
+    """Renews what the keepers of a store hold, until it is stopped. The thread starts with the first keeper.
+
+    Args:
+        engine: Leads to the database.
+        ground: What the transactions stand on.
+        keepers: The store's keepers, and the name of each one's worker.
+        is_virtual: Whether a virtual clock rules.
+        on_cancels: Hears `(worker, job_id, fence)` of runs whose cancellation was asked for.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        ground: Ground,
+        keepers: Mapping[LeaseTable, str],
+        *,
+        is_virtual: Callable[[], bool],
+        on_cancels: Callable[[Sequence[tuple[str, str, int]]], None],
+    ) -> None:
+        self._engine = engine
+        self._ground = ground
+        self._keepers = keepers
+        self._is_virtual = is_virtual
+        self._on_cancels = on_cancels
+        self._stopped = threading.Event()
+        self._woken = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, or look at a new keeper."""
+        with self._woken:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="asyncendpoints-leases", daemon=True)
+                self._thread.start()
+            self._woken.notify_all()
+
+    def stop(self) -> None:
+        """End the thread, and wait a little until it has ended. Idempotent."""
+        self._stopped.set()
+        with self._woken:
+            thread = self._thread
+            self._woken.notify_all()
+        if thread is not None:
+            thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            with self._woken:
+                self._woken.wait(self._pause())
+            if not self._stopped.is_set() and not self._is_virtual():
+                self._renew_all()
+        self._engine.dispose()
+
+    def _pause(self) -> float | None:
+        leases = [keeper.lease_ms for keeper in tuple(self._keepers)]
+        return max(min(leases) / 1000 / PART_OF_A_LEASE, SHORTEST) if leases else None
+
+    def _renew_all(self) -> None:
+        present = moment_of(None)
+        for keeper, worker in tuple(self._keepers.items()):
+            leases = list(keeper.renewable(present))
+            if not leases:
+                continue
+            try:
+                with self._engine.begin() as connection:
+                    answers = renew(Transaction(connection, self._ground), leases, lease_ms=keeper.lease_ms, now=None)
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                # The next turn tries again, and the leases hold for some turns more.
+                _log.warning("%d leases could not be renewed: %s", len(leases), self._ground.dialect.explain(error))
+                continue
+            words = list(zip(leases, answers, strict=True))
+            keeper.drop(lease for lease, answer in words if answer == "stale")
+            self._on_cancels([(worker, *lease) for lease, answer in words if answer == "cancel_requested"])

@@ -1,0 +1,89 @@
+"""Enqueue: jobs are stored together, in order, each with its key (IDM-3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from asyncendpoints._core import Enqueued
+from asyncendpoints.stores.sql import statements
+from asyncendpoints.stores.sql.claiming import tell_of_due
+from asyncendpoints.stores.sql.rows import digest, new_row
+from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asyncendpoints.job import NewJob
+    from asyncendpoints.stores.sql.transaction import Transaction
+
+_LISTED = 2_000
+"""How many jobs are looked for in one statement, so that no list grows without bound."""
+
+
+def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, now: int | None) -> list[Enqueued]:
+    """Store jobs; a repeated id answers as the first time, a repeated key with the earlier job (SUB-3, IDM-1)."""
+    time = tx.time(now)
+    by_id, by_key = _earlier(tx, new)
+    waiting = _waiting(tx, new, max_queued)
+    added: list[dict[str, Any]] = []
+    answers: list[tuple[str, Mapping[Any, Any] | None]] = []
+    for job in new:
+        key = None if job.key is None else digest(job.scope or "", job.key)
+        known = by_id.get(job.job_id)
+        if known is not None:
+            answers.append(("created", known))
+            continue
+        known = None if key is None else by_key.get(key)
+        if known is not None:
+            is_same = known["fingerprint"] == job.fingerprint
+            answers.append(("replayed", known) if is_same else ("key_reused", None))
+            continue
+        if max_queued is not None and waiting[job.queue] >= max_queued:
+            answers.append(("queue_full", None))
+            continue
+        waiting[job.queue] += 1
+        row = new_row(tx.namespace, job, time)
+        added.append(row)
+        by_id[job.job_id] = row
+        if key is not None:
+            by_key[key] = row
+        answers.append(("created", row))
+    tx.run_each(statements.add_jobs, added)
+    _tell(tx, added)
+    # The same job may be the answer more than once.
+    rows = list({row["job_id"]: row for _, row in answers if row is not None}.values())
+    found = {job.job_id: job for job in tx.jobs(rows)}
+    return [Enqueued(word, None if row is None else found[row["job_id"]]) for word, row in answers]  # pyright: ignore[reportArgumentType] (the words are above)
+
+
+def _earlier(
+    tx: Transaction, new: Sequence[NewJob]
+) -> tuple[dict[str, Mapping[Any, Any]], dict[str, Mapping[Any, Any]]]:
+    """Return the stored jobs with one of these ids, and those with one of these keys."""
+    by_id: dict[str, Mapping[Any, Any]] = {}
+    by_key: dict[str, Mapping[Any, Any]] = {}
+    for start in range(0, len(new), _LISTED):
+        part = new[start : start + _LISTED]
+        for row in tx.rows(tx.grouped.jobs, ids=tx.packed([job.job_id for job in part])):
+            by_id[row["job_id"]] = row
+        keys = [digest(job.scope or "", job.key) for job in part if job.key is not None]
+        if keys:
+            for row in tx.rows(tx.grouped.by_key, keys=tx.packed(keys)):
+                by_key[row["key_digest"]] = row
+    return by_id, by_key
+
+
+def _waiting(tx: Transaction, new: Sequence[NewJob], max_queued: int | None) -> Counter[str]:
+    """Return how many jobs wait in each queue, where that matters."""
+    waiting: Counter[str] = Counter()
+    if max_queued is not None:
+        for queue in {job.queue for job in new}:
+            waiting[queue] = tx.run(statements.waiting, queue=queue, states=[SCHEDULED, QUEUED]).scalar_one()
+    return waiting
+
+
+def _tell(tx: Transaction, added: Sequence[Mapping[Any, Any]]) -> None:
+    tx.news.changed += [row["job_id"] for row in added]
+    tx.news.queues |= {row["queue"] for row in added if row["state"] == QUEUED}
+    tell_of_due(tx, [(row["queue"], row["ready_at"]) for row in added if row["state"] == SCHEDULED])

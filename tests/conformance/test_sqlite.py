@@ -1,0 +1,22 @@
+"""The SQLite store keeps every rule that concerns a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asyncendpoints.stores.sql.store import SqlStore
+from asyncendpoints.testing.conformance import ConformanceRule, conformance_rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOT_PROMISED = frozenset({"lossless_wakeups", "renews_under_held_gil"})
+
+
+@pytest.mark.parametrize("rule", conformance_rules(), ids=str)
+async def test_the_sqlite_store_keeps(rule: ConformanceRule, tmp_path: Path) -> None:
+    """The SQLite store keeps every rule, but for those of traits that it declares not to have."""
+    finding = await rule.check(lambda: SqlStore(f"sqlite:///{tmp_path}/jobs.db"))
+    assert finding.kept or rule.requires in NOT_PROMISED, finding.note

@@ -1,0 +1,67 @@
+"""The SQLite store agrees with the pure model, and with the memory store, after every step of every walk.
+
+The default is a tenth of the memory store's walks; `STATEFUL=deep` walks as often as the memory store does by default.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, cast
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from asyncendpoints.stores.memory import MemoryStore
+from asyncendpoints.testing.stateful import StoreMachine, store_machine
+from asyncendpoints.testing.stateful.comparison import has_ended
+from tests.support.sqlite_files import TemporarySqlStore
+from tests.support.twin_store import TwinStore
+
+if TYPE_CHECKING:
+    from asyncendpoints.stores.base import Store
+
+DEEP = settings(
+    max_examples=500,
+    stateful_step_count=50,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+PROFILES = {"ci": settings(DEEP, max_examples=50), "deep": DEEP}
+_EVERYTHING = st.just(1_000)
+
+
+class DifferentialWalk(StoreMachine):
+    """A walk over the memory and the SQLite store at once: every answer of one is the other's."""
+
+    @staticmethod
+    def make() -> Store:
+        """Return two stores that answer alike."""
+        return cast("Store", TwinStore(MemoryStore(), TemporarySqlStore()))
+
+    # Which of many a sweep takes first is a store's own choice, so here it takes them all.
+
+    @precondition(has_ended)
+    @rule(limit=_EVERYTHING)
+    def strip(self, limit: int) -> None:
+        """Strip everything that is past its retention."""
+        super().strip(limit)
+
+    @precondition(has_ended)
+    @rule(limit=_EVERYTHING)
+    def prune(self, limit: int) -> None:
+        """Prune everything that nothing keeps."""
+        super().prune(limit)
+
+
+class TestTheSqliteStoreIsItsModel(store_machine(TemporarySqlStore).TestCase):
+    """Whatever is done to the SQLite store, in whatever order: it answers as the model does."""
+
+    settings = PROFILES[os.environ.get("STATEFUL", "ci")]
+
+
+class TestTheSqliteStoreAnswersAsTheMemoryStoreDoes(DifferentialWalk.TestCase):
+    """Whatever is done to both stores, in whatever order: their answers and their jobs are equal."""
+
+    settings = PROFILES[os.environ.get("STATEFUL", "ci")]
