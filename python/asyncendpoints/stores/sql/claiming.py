@@ -65,39 +65,36 @@ def _take(tx: Transaction, names: Sequence[str], limit: int) -> Sequence[Any]:
 
 def _begin(tx: Transaction, taken: Sequence[Any], *, worker: str, claim_id: str, until: int, now: int) -> None:
     ids = [row["job_id"] for row in taken]
-    packed = tx.packed(ids)
-    if any(row["fence"] for row in taken):
-        tx.run(tx.grouped.keep_runs, ids=packed, of_state=QUEUED)
-    tx.run(
-        tx.grouped.claim,
-        ids=packed,
-        of_state=QUEUED,
-        to=IN_PROGRESS,
-        until=until,
-        claim=claim_id,
-        worker=worker,
-        now=now,
-    )
+    repeated = [row["job_id"] for row in taken if row["fence"]]
+    if repeated:
+        tx.run(tx.grouped.keep_runs, ids=tx.packed(repeated))
+    same = {"until": until, "claim": claim_id, "worker": worker, "now": now}
+    tx.run_each(statements.claim, [_step(tx, job_id, QUEUED, IN_PROGRESS, **same) for job_id in ids])
     tx.news.changed += ids
+
+
+def _step(tx: Transaction, job_id: str, of_state: int, to: int, **values: Any) -> dict[str, Any]:
+    return {"ns": tx.namespace, "id": job_id, "of_state": of_state, "to": to, **values}
 
 
 def promote_from(tx: Transaction, names: Sequence[str], now: int) -> None:
     """Make scheduled jobs of these queues queued whose time has come, earliest first."""
     first = statements.first_in_place(len(names), (statements.J.job_id, statements.J.queue))
-    due = tx.rows(first, of_state=SCHEDULED, until=now, limit=PROMOTIONS, **_named(names))
-    if not due:
-        return
-    ids = [row["job_id"] for row in due]
-    tx.run(tx.grouped.promote, ids=tx.packed(ids), of_state=SCHEDULED, to=QUEUED, now=now)
-    tx.news.changed += ids
-    tx.news.queues |= {row["queue"] for row in due}
+    _promote(tx, tx.rows(first, of_state=SCHEDULED, until=now, limit=PROMOTIONS, **_named(names)), now)
 
 
 def promote(tx: Transaction, now: int) -> None:
     """Make scheduled jobs of every queue queued whose time has come, earliest first."""
-    names = [row["queue"] for row in tx.rows(statements.queues_due, of_state=SCHEDULED, now=now)]
-    if names:
-        promote_from(tx, names, now)
+    _promote(tx, tx.rows(statements.due, now=now, limit=PROMOTIONS), now)
+
+
+def _promote(tx: Transaction, due: Sequence[Any], now: int) -> None:
+    if not due:
+        return
+    ids = [row["job_id"] for row in due]
+    tx.run_each(statements.promote, [_step(tx, job_id, SCHEDULED, QUEUED, now=now) for job_id in ids])
+    tx.news.changed += ids
+    tx.news.queues |= {row["queue"] for row in due}
 
 
 def tell_of_due(tx: Transaction, scheduled: Sequence[tuple[str, int]]) -> None:

@@ -15,14 +15,13 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    or_,
     select,
     tuple_,
     union_all,
     update,
 )
 
-from asyncendpoints.stores.sql.tables import FAILED, LATEST, effects, jobs, paused, runs
+from asyncendpoints.stores.sql.tables import FAILED, LATEST, SCHEDULED, effects, jobs, paused, runs
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, CompoundSelect, Select
@@ -63,6 +62,33 @@ waiting = select(func.count()).where(
 )
 
 renew = update(jobs).where(_held).values(lease_until=bindparam("until"))
+_rank = (100 - J.priority) * literal_column(str(LATEST + 1)) + case((J.ready_at > LATEST, LATEST), else_=J.ready_at)
+promote = (
+    update(jobs)
+    .where(_one, J.state == _state)
+    .values(state=bindparam("to"), place=_rank, version=J.version + 1, updated_at=_now)
+)
+claim = (
+    update(jobs)
+    .where(_one, J.state == _state)
+    .values(
+        state=bindparam("to"),
+        place=0,
+        fence=J.fence + 1,
+        # SET-2 holds whatever verdict brought the job back.
+        attempt=case((J.attempt < J.max_attempts, J.attempt + 1), else_=J.max_attempts),
+        lease_until=bindparam("until"),
+        claim_id=bindparam("claim"),
+        started_at=func.coalesce(J.started_at, _now),
+        run_started_at=_now,
+        run_finished_at=None,
+        run_outcome=None,
+        run_worker=bindparam("worker"),
+        run_error=None,
+        version=J.version + 1,
+        updated_at=_now,
+    )
+)
 progress = update(jobs).where(_held).values(progress=bindparam("body"), version=J.version + 1, updated_at=_now)
 request_cancel = update(jobs).where(_held).values(cancel_requested_at=_now, version=J.version + 1, updated_at=_now)
 run_now = (
@@ -121,9 +147,13 @@ expired = (
 stripped = select(J.job_id, J.prune_at).where(_here, J.strip_at <= _now).order_by(J.strip_at).limit(_limit)
 pruned = select(J.job_id, J.origin).where(_here, J.prune_at <= _now).order_by(J.prune_at).limit(_limit)
 ended = select(J.job_id, J.state, J.origin).where(_one)
-queues_due = select(J.queue).where(_here, J.state == _state, J.place <= _now).distinct()
+due = (
+    select(J.job_id, J.queue)
+    .where(_here, J.state == literal_column(str(SCHEDULED)), J.place <= _now)
+    .order_by(J.place, J.job_id)
+    .limit(_limit)
+)
 
-all_queues = select(J.queue).where(_here).distinct()
 counts = (
     select(J.queue, J.state, func.count(), func.min(J.place.op("&")(literal_column(str(LATEST)))))
     .where(_here)
@@ -207,7 +237,6 @@ class Grouped:
 
     def __init__(self, dialect: Sqlite) -> None:
         listed = and_(_here, dialect.among(J.job_id, "ids"))
-        in_state = and_(listed, J.state == _state)
         self.jobs = select(jobs).where(listed)
         self.facts = select(*FACTS).where(listed)
         self.versions = select(J.job_id, J.version, J.state).where(listed)
@@ -217,43 +246,14 @@ class Grouped:
             .where(runs.c.namespace == _ns, dialect.among(runs.c.job_id, "ids"))
             .order_by(runs.c.job_id, runs.c.number)
         )
-        self.holders = select(J.job_id, J.fence, J.cancel_requested_at).where(in_state)
-        rank = (100 - J.priority) * literal_column(str(LATEST + 1)) + case(
-            (J.ready_at > LATEST, LATEST), else_=J.ready_at
-        )
-        self.promote = (
-            update(jobs)
-            .where(in_state)
-            .values(state=bindparam("to"), place=rank, version=J.version + 1, updated_at=_now)
-        )
+        self.holders = select(J.job_id, J.fence, J.cancel_requested_at).where(listed, J.state == _state)
         self.keep_runs = insert(runs).from_select(
             ["namespace", "job_id", "number", "started_at", "finished_at", "outcome", "worker", "error"],
             select(
                 J.namespace, J.job_id, J.fence, J.run_started_at, J.run_finished_at, J.run_outcome, J.run_worker,
                 J.run_error,
-            ).where(in_state, J.fence > 0),
+            ).where(listed, J.fence > 0),
         )  # fmt: skip
-        self.claim = (
-            update(jobs)
-            .where(in_state)
-            .values(
-                state=bindparam("to"),
-                place=0,
-                fence=J.fence + 1,
-                # SET-2 holds whatever verdict brought the job back.
-                attempt=case((J.attempt < J.max_attempts, J.attempt + 1), else_=J.max_attempts),
-                lease_until=bindparam("until"),
-                claim_id=bindparam("claim"),
-                started_at=func.coalesce(J.started_at, _now),
-                run_started_at=_now,
-                run_finished_at=None,
-                run_outcome=None,
-                run_worker=bindparam("worker"),
-                run_error=None,
-                version=J.version + 1,
-                updated_at=_now,
-            )
-        )
         self.strip = (
             update(jobs)
             .where(listed)
@@ -270,9 +270,10 @@ class Grouped:
         )
         self.delete = delete(jobs).where(listed)
         self.delete_runs = delete(runs).where(runs.c.namespace == _ns, dialect.among(runs.c.job_id, "ids"))
-        lives = exists().where(_here, or_(J.job_id == effects.c.origin, J.origin == effects.c.origin))
+        lives = exists().where(_here, J.job_id == effects.c.origin)
+        is_named = exists().where(_here, J.origin == effects.c.origin)
         self.delete_effects = delete(effects).where(
-            effects.c.namespace == _ns, dialect.among(effects.c.origin, "ids"), ~lives
+            effects.c.namespace == _ns, dialect.among(effects.c.origin, "ids"), ~lives, ~is_named
         )
         other = runs.alias("other")
         # The newest run was released as well, and counts.

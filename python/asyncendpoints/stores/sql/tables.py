@@ -129,6 +129,7 @@ _partial("jobs_lease", "lease_until IS NOT NULL", jobs.c.namespace, jobs.c.lease
 _partial("jobs_strip", "strip_at IS NOT NULL", jobs.c.namespace, jobs.c.strip_at)
 _partial("jobs_prune", "prune_at IS NOT NULL", jobs.c.namespace, jobs.c.prune_at)
 _partial("jobs_failed", f"state = {FAILED}", jobs.c.namespace, jobs.c.created_at, jobs.c.job_id)
+_partial("jobs_due", f"state = {SCHEDULED}", jobs.c.namespace, jobs.c.place, jobs.c.job_id)
 _partial("jobs_origin", "origin IS NOT NULL", jobs.c.namespace, jobs.c.origin)
 
 runs: Final = Table(

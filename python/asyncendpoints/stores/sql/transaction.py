@@ -11,7 +11,7 @@ from asyncendpoints.stores.sql.statements import Grouped
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+    from sqlalchemy import ClauseElement, Connection, CursorResult, Executable, RowMapping
 
     from asyncendpoints.job import Job
     from asyncendpoints.stores.sql.dialects import Sqlite
@@ -84,10 +84,10 @@ class Transaction:
         """Execute a statement."""
         return self._connection.execute(statement, {"ns": self._ground.namespace, **values})
 
-    def run_each(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+    def run_each(self, statement: ClauseElement, rows: Sequence[dict[str, Any]]) -> None:
         """Execute a statement once for each row of values, in one go."""
         if rows:
-            self._connection.execute(statement, rows)
+            self._ground.dialect.run_each(self._connection, statement, rows)
 
     def rows(self, statement: Executable, **values: Any) -> Sequence[RowMapping]:
         """Return what a statement finds."""
