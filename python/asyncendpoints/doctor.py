@@ -176,4 +176,5 @@ def _checked(found: Check) -> str:
     if not found.findings:
         return f"The {found.store} store is sound: every index entry has its job, and every job its entries.\n"
     count = len(found.findings)
-    return "\n".join([f"{count} things do not fit in the {found.store} store:", *found.findings]) + "\n"
+    what = "1 thing does" if count == 1 else f"{count} things do"
+    return "\n".join([f"{what} not fit in the {found.store} store:", *found.findings]) + "\n"

@@ -17,20 +17,16 @@ import asyncendpoints
 from asyncendpoints.policy import Policy
 from asyncendpoints.problem_types import PROBLEM_BASE, PROBLEM_TYPES
 from asyncendpoints.settings import Settings
-from tests.support.markdown import blocks, commands, shows
+from asyncendpoints.stores.redis_url import PARAMETERS
+from tests.support.markdown import blocks, commands, first_cells, section, shows
 from tests.support.server import ROOT, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 DOCS = ROOT / "docs"
+REDIS_URL = "The URL of a Redis store"
 PAGES = [page for page in sorted(DOCS.glob("**/*.md")) if blocks(page, "python")]
-
-
-def first_cells(page: Path) -> list[str]:
-    """Return the words in code spans that stand in the first cells of a page's tables."""
-    rows = re.findall(r"^\| (`[^|]*) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return [word for row in rows for word in re.findall(r"`([^`]+)`", row)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
@@ -84,9 +80,12 @@ def test_the_tutorials_walk(tmp_path: Path) -> None:
 
 
 def test_the_settings_page_is_complete() -> None:
-    """Every setting and every member of a policy has its row, and no row names anything else."""
+    """Every setting, member of a policy and parameter of a URL has its row, and no row names anything else."""
+    page = DOCS / "reference" / "settings.md"
+    of_url = section(page, REDIS_URL)
+    assert set(first_cells(of_url)) == set(PARAMETERS)
     known = {field.name for field in fields(Settings)} | {field.name for field in fields(Policy)} | {"name"}
-    assert set(first_cells(DOCS / "reference" / "settings.md")) == known
+    assert set(first_cells(page.read_text(encoding="utf-8").replace(of_url, ""))) == known
 
 
 def test_the_problems_page_is_complete() -> None:

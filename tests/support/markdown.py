@@ -51,3 +51,16 @@ def shows(expected: str, actual: str) -> bool:
     """Tell whether an output is the one that a page shows, where `...` stands for anything."""
     pattern = ".*".join(re.escape(piece) for piece in expected.strip().split("..."))
     return re.search(pattern, actual.replace("\r\n", "\n"), re.DOTALL) is not None
+
+
+def section(page: Path, title: str) -> str:
+    """Return what stands below a heading of the second level, up to the next one."""
+    _, found, after = page.read_text(encoding="utf-8").partition(f"\n## {title}\n")
+    assert found, f"{page} has no section {title!r}"
+    return after.partition("\n## ")[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """Return the words in code spans that stand in the first cells of a text's tables."""
+    rows = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    return [word for row in rows for word in re.findall(r"`([^`]+)`", row)]

@@ -12,7 +12,7 @@ import valkey
 
 from asyncendpoints import cli
 from asyncendpoints._core import NewJob, new_job_id
-from asyncendpoints.doctor import check, diagnose
+from asyncendpoints.doctor import Check, _checked, check, diagnose
 from asyncendpoints.stores.memory import MemoryStore
 from asyncendpoints.stores.redis import RedisStore
 from tests.support.redis_server import RedisServer, free_port
@@ -91,6 +91,13 @@ async def test_a_memory_store_has_little_to_examine() -> None:
     assert (found.exit_code, found.shared, found.risks, found.version) == (0, False, [], None)
     assert found.durability is not None
     assert (await check(MemoryStore())).exit_code == 0
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1 thing does not fit"), (2, "2 things do not fit")])
+def test_findings_are_counted_in_words(count: int, told: str) -> None:
+    """One thing does not fit, two things do not."""
+    found = Check(store="redis", checkable=True, findings=["something is amiss"] * count)
+    assert _checked(found).startswith(f"{told} in the redis store:\n")
 
 
 async def test_a_sound_store_has_no_findings_and_damage_is_found(redis_stores: RedisStores, redis_url: str) -> None:

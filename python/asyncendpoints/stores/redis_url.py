@@ -20,7 +20,8 @@ MOST_REPLICAS: Final = 100
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FILES: Final = ("ca", "cert", "key")
-_PARAMETERS: Final = ("namespace", "timeout", "wait_replicas", "db", *_FILES)
+PARAMETERS: Final = ("namespace", "timeout", "wait_replicas", "db", *_FILES)
+"""What may follow the question mark."""
 _FORMS: Final = "redis://[user:password@]host[:port][/database], rediss://… for TLS, or unix://[user:password@]/path/to/socket[?db=…]"
 
 
@@ -95,8 +96,8 @@ def parse_redis_url(url: str) -> RedisAddress:
 def _parameters(query: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in _PARAMETERS:
-            known = ", ".join(_PARAMETERS)
+        if name not in PARAMETERS:
+            known = ", ".join(PARAMETERS)
             raise ConfigurationError(f"{name!r} is no parameter of a Redis URL; they are {known}")
         if name in parameters:
             raise ConfigurationError(f"the parameter {name!r} of the Redis URL is there more than once")
