@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from asyncendpoints.stores.sql.url import SqliteAddress
 
+CACHE_KIB: Final = 32 * 1024
+"""How much of the file a connection that writes keeps in memory: SQLite's own 2 MiB hold some thousand jobs."""
 RETRY: Final = 0.01
 """Seconds between two attempts where SQLite does not wait by itself."""
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -121,6 +123,7 @@ class Sqlite:
             if writes:
                 _use_wal(connection, address.timeout)
                 connection.execute(f"PRAGMA synchronous = {address.synchronous}")
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             else:
                 connection.execute("PRAGMA query_only = ON")
 

@@ -13,9 +13,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, TypeVar
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from asyncendpoints.errors import StoreUnavailable
@@ -130,13 +130,11 @@ class Line:
         groups = _joined(calls)
         try:
             answers, news = self._commit(groups)
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            if len(calls) == 1 or _is_of_the_database(error):
-                _deliver([(call, self._ground.dialect.explain(error)) for call in calls])
-            else:
-                self._one_by_one(calls)
         except Exception as error:  # whatever a call's values have caused belongs to whoever made the call
-            if len(calls) == 1:
+            if _is_of_the_database(error):
+                explained = self._ground.dialect.explain(error)
+                _deliver([(call, explained) for call in calls])
+            elif len(calls) == 1:
                 _deliver([(calls[0], error)])
             else:
                 self._one_by_one(calls)
@@ -166,9 +164,11 @@ def _alone(do: Callable[[Transaction], Any]) -> _Do:
     return lambda tx, _: (do(tx),)
 
 
-def _is_of_the_database(error: SQLAlchemyError | sqlite3.Error) -> bool:
-    """Tell whether any other call would have met with the same."""
-    return isinstance(error, OperationalError | PoolTimeout | sqlite3.Error)
+def _is_of_the_database(error: Exception) -> TypeGuard[SQLAlchemyError | sqlite3.Error]:
+    """Tell whether any other call would have met with the same, because no value of the call is the reason."""
+    return type(error) is DatabaseError or isinstance(
+        error, OperationalError | InternalError | PoolTimeout | sqlite3.Error
+    )
 
 
 def _joined(calls: Sequence[_Call]) -> list[list[_Call]]:
