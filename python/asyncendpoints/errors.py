@@ -112,6 +112,10 @@ class ValidationFailed(SubmissionRefused):
         self.errors = [dict(error) for error in errors]
 
 
+class StoreRefused(AsyncEndpointsError):  # noqa: N818
+    """The store cannot hold this, however often it is asked, because a part of it is too large; nothing was done."""
+
+
 class BatchRefused(AsyncEndpointsError):  # noqa: N818
     """Some submissions of a batch were refused by the store; the others are stored.
 

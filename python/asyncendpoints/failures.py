@@ -55,6 +55,19 @@ UNDESCRIBED: Final = Outcome(
     reason="raised an error that cannot be described",
 )
 """The outcome of a handler whose error raises when it is looked at."""
+UNSTORABLE: Final = Outcome(
+    "raised_final",
+    error=msgspec.json.encode(
+        {
+            "type": RESULT_NOT_SERIALIZABLE.uri,
+            "title": RESULT_NOT_SERIALIZABLE.title,
+            "status": RESULT_NOT_SERIALIZABLE.status,
+            "detail": "the store cannot hold what the handler gave",
+        }
+    ),
+    reason="gave what the store cannot hold",
+)
+"""The outcome of a run whose own outcome a store refuses for good."""
 RELEASED: Final = Outcome("released", reason="released by a shutdown")
 STOPPED: Final = Outcome("stopped", reason="stopped by a cancel")
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+LONGEST_HEADERS: Final = 16_384
+"""How many characters a result's headers may have in all: more than servers and clients take."""
+
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -73,6 +76,8 @@ def presentation(result: Result, media_type: str | None) -> bytes:
         raise ResultNotSerializable(f"a Result's status_code must be 200 to 299, not {result.status_code!r}")
     media_type = media_type if result.media_type in (None, "") else _sendable(result.media_type, "media_type")
     headers: list[tuple[str, str]] = []
+    if sum(len(str(name)) + len(str(value)) for name, value in result.headers.items()) > LONGEST_HEADERS:
+        raise ResultNotSerializable(f"a Result's headers must have at most {LONGEST_HEADERS} characters in all")
     for name, value in result.headers.items():
         # Annotations do not bind what a handler gives.
         if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -10,7 +10,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints._core import Settlement
-from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.errors import StoreRefused, StoreUnavailable
+from asyncendpoints.failures import UNSTORABLE
 from asyncendpoints.observability.logging import log_safely
 from asyncendpoints.timing import Backoff, end_task, wait_for_event
 
@@ -88,7 +89,7 @@ class Settler:
             ends, self._ends = self._ends, []
             settlements = self._settlements(ends)
             self._in_flight = len(ends)
-            states = await self._write(settlements)
+            states = await self._write(ends, settlements)
             self._in_flight = 0
             try:
                 self._on_settled(ends, states)
@@ -118,7 +119,31 @@ class Settler:
                 self._on_settled([end], ["unwritten"])
         return settlements
 
-    async def _write(self, settlements: Sequence[Settlement]) -> Sequence[str]:
+    async def _write(self, ends: list[tuple[Run, Outcome]], settlements: Sequence[Settlement]) -> Sequence[str]:
+        try:
+            return await self._repeat(settlements)
+        except StoreRefused as error:
+            if len(ends) > 1:
+                return await self._write_each(ends, settlements)
+            ((run, outcome),) = ends
+            if outcome is UNSTORABLE:
+                log_safely(_log, logging.ERROR, "the end of job %s cannot be stored: %s", run.claim.job_id, error)
+                return ["unwritten"]
+            message = "job %s fails, because the store cannot hold how it ended: %s"
+            log_safely(_log, logging.ERROR, message, run.claim.job_id, error)
+            ends[0] = (run, UNSTORABLE)
+            return await self._write(ends, self._settlements(ends))
+
+    async def _write_each(self, ends: list[tuple[Run, Outcome]], settlements: Sequence[Settlement]) -> Sequence[str]:
+        """Write one after the other, because one of them keeps all from being written together."""
+        states: list[str] = []
+        for index, settlement in enumerate(settlements):
+            alone = [ends[index]]
+            states += await self._write(alone, [settlement])
+            ends[index] = alone[0]
+        return states
+
+    async def _repeat(self, settlements: Sequence[Settlement]) -> Sequence[str]:
         backoff = Backoff()
         while True:
             try:
@@ -126,6 +151,8 @@ class Settler:
                 if len(states) != len(settlements):
                     raise ValueError(f"the store answered {len(settlements)} settlements with {len(states)} states")
                 return states
+            except StoreRefused:
+                raise
             except StoreUnavailable as error:
                 message = "the store did not accept the ends of %d runs: %s"
                 log_safely(_log, logging.WARNING, message, len(settlements), error)

@@ -54,6 +54,9 @@ def test_a_url_is_read(url: str, address: RedisAddress) -> None:
         ("redis://localhost?namespace=a%20b", "namespace in the Redis URL must be a name"),
         ("unix://run/redis.sock", "an absolute path"),
         ("unix://", "an absolute path"),
+        ("redis://:a/b@localhost", "must be percent-encoded"),
+        ("redis://localhost/1#2", "no part after '#'"),
+        ("redis://localhost/1?db=2", "names the database twice"),
         ("http://localhost", "no scheme of a Redis URL"),
     ],
 )
@@ -64,7 +67,17 @@ def test_what_cannot_work_is_told(url: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://u:hush@localhost:x", "redis://u:hush@localhost?no=1", "redis://u:hush@localhost/x"]
+    "url",
+    [
+        "redis://u:hush@localhost:x",
+        "redis://u:hush@localhost?no=1",
+        "redis://u:hush@localhost/x",
+        "redis://:hush#x@localhost",
+        "redis://:1?hush@localhost",
+        "redis://:1/hush@localhost",
+        "redis://:1/a@hush@localhost",
+        "unix://:1?hush@/run/redis.sock",
+    ],
 )
 def test_a_complaint_does_not_hold_the_password(url: str) -> None:
     """Neither the message nor what caused it tells the password."""
@@ -79,6 +92,7 @@ def test_a_store_does_not_show_its_password() -> None:
     store = RedisStore("rediss://app:hush@redis.example/2?namespace=shop")
     assert repr(store) == "RedisStore(rediss://redis.example:6379, database 2, namespace 'shop')"
     assert "hush" not in repr(parse_redis_url("redis://app:hush@redis.example"))
+    assert str(parse_redis_url("redis://:hush@[::1]:7000/1")) == "redis://[::1]:7000, database 1"
 
 
 def test_a_url_s_namespace_comes_before_the_setting_s() -> None:

@@ -21,6 +21,7 @@ from asyncendpoints.errors import (
     NotStarted,
     PayloadTooLarge,
     QueueFull,
+    StoreRefused,
     StoreUnavailable,
     ValidationFailed,
 )
@@ -52,6 +53,7 @@ _BY_ERROR: Final[dict[type[AsyncEndpointsError], ProblemType]] = {
     NotStarted: problem_types.NOT_STARTED,
     PayloadTooLarge: problem_types.PAYLOAD_TOO_LARGE,
     QueueFull: problem_types.QUEUE_FULL,
+    StoreRefused: problem_types.PAYLOAD_TOO_LARGE,
     StoreUnavailable: problem_types.STORE_UNAVAILABLE,
     ValidationFailed: problem_types.VALIDATION_FAILED,
     HandlerUnknown: problem_types.VALIDATION_FAILED,

@@ -96,7 +96,11 @@ class StoreStats:
 
 
 class Store(Protocol):
-    """The protocol. Every method may raise `StoreUnavailable`; what it was to do may then have happened or not."""
+    """The protocol.
+
+    Every method may raise `StoreUnavailable`; what it was to do may then have happened or not. What a store can never
+    hold it refuses with `StoreRefused`, having done nothing.
+    """
 
     @property
     def traits(self) -> StoreTraits:

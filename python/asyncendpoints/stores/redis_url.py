@@ -51,12 +51,14 @@ class RedisAddress:
     """How many replicas must confirm a submission."""
 
     def __str__(self) -> str:
-        place = f"unix://{self.path}" if self.path is not None else f"{self._scheme}://{self.host}:{self.port}"
-        return f"{place}, database {self.database}"
+        return f"{self._place}, database {self.database}"
 
     @property
-    def _scheme(self) -> str:
-        return "rediss" if self.tls else "redis"
+    def _place(self) -> str:
+        if self.path is not None:
+            return f"unix://{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}"
 
 
 def parse_redis_url(url: str) -> RedisAddress:
@@ -65,17 +67,24 @@ def parse_redis_url(url: str) -> RedisAddress:
     Raises:
         ConfigurationError: It is no Redis URL, or a part of it cannot work. The message never holds the password.
     """
+    _refuse_bare_password(url)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"the Redis URL cannot be read ({error}); its form is {_FORMS}") from None
+    except ValueError:
+        # What does not look like a port or a host may be half of a password.
+        raise ConfigurationError(f"the host or port in the Redis URL cannot be read; its form is {_FORMS}") from None
+    if parts.fragment:
+        raise ConfigurationError(f"a Redis URL has no part after '#'; its form is {_FORMS}")
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(f"{parts.scheme!r} is no scheme of a Redis URL; its form is {_FORMS}")
     parameters = _parameters(parts.query)
     _require_tls_for_files(parts.scheme, parameters)
     is_unix = parts.scheme == "unix"
-    database = parameters.get("db", "" if is_unix else parts.path.strip("/"))
+    database = "" if is_unix else parts.path.strip("/")
+    if database and "db" in parameters:
+        raise ConfigurationError("the Redis URL names the database twice, in its path and as db")
+    database = parameters.get("db", database)
     return RedisAddress(
         host=parts.hostname or "localhost",
         port=6379 if port is None else port,
@@ -91,6 +100,17 @@ def parse_redis_url(url: str) -> RedisAddress:
         timeout=_timeout(parameters.get("timeout")),
         wait_replicas=_whole("wait_replicas", parameters.get("wait_replicas", "0"), 0, MOST_REPLICAS),
     )
+
+
+def _refuse_bare_password(url: str) -> None:
+    _, _, rest = url.partition("://")
+    _, _, behind = rest.replace("?", "/").replace("#", "/").partition("/")
+    # In a socket's path it may stand for itself.
+    doubtful = "?".join(url.split("?")[1:]) if url.startswith("unix:") else behind
+    if "@" in doubtful:
+        raise ConfigurationError(
+            "the password in the Redis URL must be percent-encoded: '/' as %2F, '?' as %3F, '#' as %23, '@' as %40"
+        )
 
 
 def _parameters(query: str) -> dict[str, str]:

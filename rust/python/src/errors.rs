@@ -6,6 +6,7 @@ use pyo3::{PyErr, import_exception};
 
 import_exception!(asyncendpoints.errors, ConfigurationError);
 import_exception!(asyncendpoints.errors, InvalidTransition);
+import_exception!(asyncendpoints.errors, StoreRefused);
 import_exception!(asyncendpoints.errors, StoreUnavailable);
 
 /// A value is out of its bounds: the message begins with the field's name.

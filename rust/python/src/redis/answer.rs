@@ -9,7 +9,7 @@ use pyo3::{BoundObject, IntoPyObjectExt};
 
 use crate::answers::{Cancellation, Claims, Reservation};
 use crate::convert::id_text;
-use crate::errors::{ConfigurationError, StoreUnavailable};
+use crate::errors::{ConfigurationError, StoreRefused, StoreUnavailable};
 use crate::job::Job;
 use crate::listing::Page;
 use crate::replies;
@@ -52,6 +52,7 @@ pub(crate) fn failure(failed: &CallFailed) -> PyErr {
     let said = failed.to_string();
     match failed {
         CallFailed::Operation(Failure::Namespace(_)) => ConfigurationError::new_err(said),
+        CallFailed::Operation(Failure::TooLarge { .. }) => StoreRefused::new_err(said),
         _ => StoreUnavailable::new_err(said),
     }
 }
