@@ -38,5 +38,5 @@ bytes = head(to, flags, attempt, version, now, ready_at) .. rest_of_base(bytes)
   .. life(number, started_at, finished_at, now, nonce, settled_to, progress, result, meta) .. sections
 put(id, bytes)
 write_all()
-if to == state then call('PUBLISH', named('worker:' .. worker), id .. string.format('%d', number)) end
+if to == state then tell('worker:' .. worker, id .. string.format('%d', number)) end
 return { word, view(id, bytes, OWN_KEYS + 3) }

@@ -116,7 +116,7 @@ for _, queue in ipairs(queues) do
     if not queue.idle then call('HSET', CTL, 'idle:' .. queue.name, 1) end
   elseif promoted > 0 and queue.idle and call('EXISTS', queue.ready) == 1 then
     -- More came due than this claimer takes: others may wait for it.
-    wake(queue.name, queue.ready)
+    wake(queue.name)
   end
   if queue.first and (answer[2] == '' or queue.first < answer[2]) then answer[2] = queue.first end
 end

@@ -120,7 +120,7 @@ for queue, first in pairs(earliest) do
 end
 write_all()
 if stored[1] then call_with('HSET', IDEM, stored) end
-for queue in pairs(readied) do wake(ARGV[5 + queue], KEYS[OWN_KEYS + 2 * queue - 1]) end
+for queue in pairs(readied) do wake(ARGV[5 + queue]) end
 
 for _, answer in ipairs(answers) do
   if type(answer) == 'table' then

@@ -5,6 +5,6 @@ local queue, READY, DUE = ARGV[2], KEYS[OWN_KEYS + 1], KEYS[OWN_KEYS + 2]
 if ARGV[3] == '1' then
   call('HSET', CTL, 'paused:' .. queue, 1)
 elseif call('HDEL', CTL, 'paused:' .. queue) == 1 and call('EXISTS', READY, DUE) > 0 then
-  wake(queue, READY)
+  wake(queue)
 end
 return 'done'

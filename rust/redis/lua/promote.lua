@@ -8,7 +8,7 @@ end
 local promoted = promote(queues, tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]))
 if promoted > 0 then
   for _, queue in ipairs(queues) do
-    if call('EXISTS', queue.ready) == 1 then wake(queue.name, queue.ready) end
+    if call('EXISTS', queue.ready) == 1 then wake(queue.name) end
   end
 end
 return promoted

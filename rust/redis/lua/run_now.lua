@@ -20,6 +20,6 @@ if to ~= NO_STATE then
   count(state, queue, -1)
   count(to, queue, 1)
   write_all()
-  wake(queue, READY)
+  wake(queue)
 end
 return { 'kept', view(id, bytes, OWN_KEYS + 3) }

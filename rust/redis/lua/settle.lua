@@ -164,5 +164,5 @@ for number, head_of in pairs(earliest) do
 end
 for _, body in ipairs(bodies) do call('SET', body[1], body[2]) end
 write_all()
-for number in pairs(readied) do wake(ARGV[5 + number], KEYS[OWN_KEYS + 2 * number - 1]) end
+for number in pairs(readied) do wake(ARGV[5 + number]) end
 return answers

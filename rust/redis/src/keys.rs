@@ -52,21 +52,25 @@ impl BodyKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySpace {
     prefix: Vec<u8>,
+    channels: Vec<u8>,
     shard: u8,
     shard_keys: Vec<Vec<u8>>,
 }
 
 impl KeySpace {
-    /// The keys of a namespace's shard.
+    /// The keys of a namespace's shard in a database, whose number channels bear.
     #[must_use]
-    pub fn new(namespace: &str, shard: u8) -> Self {
+    pub fn new(namespace: &str, shard: u8, database: i64) -> Self {
         let prefix = format!("{{{namespace}.{shard}}}:").into_bytes();
+        let channels = join(&prefix, format!("db{database}:").as_bytes());
         let shard_keys = SHARD_KEYS
             .iter()
             .map(|name| join(&prefix, name.as_bytes()))
+            .chain([channels.clone()])
             .collect();
         Self {
             prefix,
+            channels,
             shard,
             shard_keys,
         }
@@ -78,13 +82,13 @@ impl KeySpace {
         self.shard
     }
 
-    /// What all keys and channels of the shard begin with.
+    /// What all keys of the shard begin with.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
         &self.prefix
     }
 
-    /// The keys of [`SHARD_KEYS`], in their order: how every script's keys begin.
+    /// The keys of [`SHARD_KEYS`], in their order, and what channels begin with: how every script's keys begin.
     #[must_use]
     pub fn shard_keys(&self) -> Vec<Vec<u8>> {
         self.shard_keys.clone()
@@ -96,7 +100,7 @@ impl KeySpace {
         join(&self.prefix, name.as_bytes())
     }
 
-    /// The sorted set of a queue's jobs that may be claimed, by rank. Its name is also the channel that tells of more.
+    /// The sorted set of a queue's jobs that may be claimed, by rank.
     #[must_use]
     pub fn ready(&self, queue: &str) -> Vec<u8> {
         self.named(b"ready:", queue)
@@ -129,22 +133,28 @@ impl KeySpace {
         key
     }
 
+    /// What all channels of the shard begin with. A server has them once for all its databases.
+    #[must_use]
+    pub fn channels(&self) -> &[u8] {
+        &self.channels
+    }
+
     /// The channel that names watched jobs which changed, by their sixteen bytes.
     #[must_use]
     pub fn changed_channel(&self) -> Vec<u8> {
-        self.key("changed")
+        join(&self.channels, b"changed")
     }
 
     /// The channel that tells a worker which of its runs to cancel.
     #[must_use]
     pub fn worker_channel(&self, worker: &str) -> Vec<u8> {
-        self.named(b"worker:", worker)
+        [&self.channels, &b"worker:"[..], worker.as_bytes()].concat()
     }
 
     /// The channel of a queue in which there is more to claim.
     #[must_use]
     pub fn ready_channel(&self, queue: &str) -> Vec<u8> {
-        self.ready(queue)
+        [&self.channels, &b"ready:"[..], queue.as_bytes()].concat()
     }
 
     fn named(&self, kind: &[u8], name: &str) -> Vec<u8> {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.faults.invariants import assert_sound
 from tests.support.faults.waiting import eventually
+from tests.support.redis_stores import DECLARED, end_everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +47,19 @@ async def test_a_damaged_record_fails_its_job_and_not_the_worker(world: World, s
         ends = {name: await jobs.wait(job_id, 30.0) for name, job_id in zip(DAMAGE, damaged, strict=True)}
         assert {name: job.state for name, job in ends.items()} == dict.fromkeys(DAMAGE, "failed")
         assert worker.running, worker.output
+        # Before anybody has met it, a damaged record only reads as failed; in the end it is a failed job.
+        async with asyncio.timeout(30.0):
+            while await jobs.engine.store.fsck():
+                await asyncio.sleep(0.05)
         assert worker.stop() == 0, worker.output
+        await assert_sound(jobs)
+        counts = (await jobs.engine.store.stats()).counts
+        totals = sum((Counter(of_queue) for of_queue in counts.values()), Counter[str]())
+        assert totals == {"completed": len(healthy), "failed": len(DAMAGE)}
+        await end_everything(jobs.engine.store)
+        with server.client() as redis:
+            left = {key.decode().rpartition(":")[2] for key in redis.keys(f"*{world.namespace}*")}
+        assert left <= DECLARED, left
 
 
 async def _damage(

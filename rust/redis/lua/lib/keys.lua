@@ -1,14 +1,16 @@
--- The keys that every script gets first, in the order of SHARD_KEYS.
+-- The keys that every script gets first, in the order of SHARD_KEYS; behind them, what the shard's channels begin with.
 local JOB, LEASE, DONE, STRIP, DEAD, IDEM = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ONCE, STAT, LIST, CHUNKS, CTL = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local CHANNELS = KEYS[12]
 -- What follows them is each script's own.
-local OWN_KEYS = 11
+local OWN_KEYS = 12
 
 local call, pack, unpack_bytes = redis.call, struct.pack, struct.unpack
 local byte, sub, char = string.byte, string.sub, string.char
 local band, bor, bnot = bit.band, bit.bor, bit.bnot
 
--- The name of a channel or key of this shard.
-local function named(name)
-  return sub(JOB, 1, -4) .. name
+-- Tell those who hear a channel. Where the user has no right to it, nobody hears, and everybody looks now and then: what
+-- was written holds all the same.
+local function tell(channel, message)
+  redis.pcall('PUBLISH', CHANNELS .. channel, message)
 end

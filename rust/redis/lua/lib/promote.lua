@@ -8,8 +8,10 @@ end
 
 local function promote_one(queue, id, bytes, scheduled, queued)
   if not is_record(bytes) then
-    -- Whoever claims it finds what is wrong with it.
+    -- Whoever claims it finds what is wrong with it. Where it was found says what it is counted as.
     place(queue.ready, 0, id)
+    count(scheduled, queue.name, -1)
+    count(queued, queue.name, 1)
     return
   end
   local state, flags, attempt, version, _, ready_at, _, priority = read_head(bytes)

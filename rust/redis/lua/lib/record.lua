@@ -5,11 +5,39 @@ local CANCEL, WATCHED, STRIPPED, HAS_LIFE, KEYED = 1, 2, 4, 8, 16
 local REQUEST_OUT, PAYLOAD_OUT, PROGRESS, RESULT, BODY = 64, 256, 512, 1024, 2048
 local BODY_OUT, META, HAS_ORIGIN = 4096, 8192, 16384
 local HAS_ERROR = 128
+-- The state in which the newest run goes on, and so the last one ends in the mark of its claim.
+local RUNNING = 2
 
--- Whether these bytes are a record that scripts may change.
+-- Whether the runs that begin behind `last` fill the record to its end, as readers want them.
+local function has_whole_runs(bytes, last)
+  local size, is_running = #bytes, byte(bytes, 2) == RUNNING
+  local at = last + 1
+  while at <= size do
+    local ended_at = at + 10 + (byte(bytes, at + 9) or size)
+    if is_running and size - ended_at == MARK - 1 then return true end
+    local ended_as = byte(bytes, ended_at + 6)
+    if not ended_as then return false end
+    at = ended_at + 7
+    if ended_as >= HAS_ERROR then
+      local low, middle, high = byte(bytes, at, at + 2)
+      if not high then return false end
+      at = at + 3 + low + 256 * middle + 65536 * high
+    end
+  end
+  return at == size + 1 and not is_running
+end
+
+-- Whether these bytes are a record that scripts may change: of this layout, and as long as its header says.
 local function is_record(bytes)
   if not bytes or #bytes < BASE or byte(bytes) ~= 1 then return false end
-  return band(byte(bytes, 3), HAS_LIFE) == 0 or #bytes >= BASE + LIFE
+  -- The lengths of names, request and payload.
+  local a, b, c, d, e, f, g = byte(bytes, 46, 52)
+  local last = BASE + a + d + f + 256 * (b + e + g) + 65536 * c
+  if band(byte(bytes, 3), HAS_LIFE) == 0 then return #bytes == last and byte(bytes, 2) ~= RUNNING end
+  if #bytes < last + LIFE then return false end
+  -- Those of progress, result and meta.
+  a, b, c, d, e, f, g = byte(bytes, 79, 85)
+  return has_whole_runs(bytes, last + LIFE + a + d + f + 256 * (b + e + g) + 65536 * c)
 end
 
 -- Read the head: state, flags, attempt, version, updated_at, ready_at, max_attempts, priority + 100.

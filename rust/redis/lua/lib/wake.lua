@@ -1,10 +1,9 @@
 -- Tell claimers that there is more for them, once: where a claim came back short since, and the queue is not paused.
--- The queue's ready key is also the channel.
-local function wake(queue, ready_key)
+local function wake(queue)
   local marks = call('HMGET', CTL, 'idle:' .. queue, 'paused:' .. queue)
   if marks[1] and not marks[2] then
     call('HDEL', CTL, 'idle:' .. queue)
-    call('PUBLISH', ready_key, queue)
+    tell('ready:' .. queue, queue)
   end
 end
 

@@ -78,6 +78,6 @@ local function write_all()
       if by ~= 0 and call('HINCRBY', STAT, field, by) <= 0 then call('HDEL', STAT, field) end
     end
   end
-  for _, id in ipairs(told) do call('PUBLISH', named('changed'), id) end
+  for _, id in ipairs(told) do tell('changed', id) end
   additions, removals, deltas, told = {}, {}, {}, {}
 end

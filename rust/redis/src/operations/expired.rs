@@ -11,7 +11,7 @@ use super::replace::{self, Broken};
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
 use crate::keys::{KeySpace, id_of};
-use crate::record::decode_head;
+use crate::record::{Damage, decode_head};
 use crate::reply::{self, Reply};
 use crate::request::Answer;
 use crate::script::{Access, Script, compose};
@@ -113,7 +113,11 @@ impl Expired {
         self.looked_at = reply.number()?;
         while reply.len() > 0 {
             let id = id_of(&reply.bytes()?).ok_or_else(|| reply::missing(NAME, "id of a job"))?;
-            match decode_head(&reply.bytes()?) {
+            let head = match reply.value()? {
+                Value::Int(_) => Err(Damage::Short),
+                value => decode_head(&reply::bytes(NAME, value)?),
+            };
+            match head {
                 Ok(record) => {
                     let life = record.life.as_ref();
                     self.found.push(answer::Expired {

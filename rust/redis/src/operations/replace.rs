@@ -11,7 +11,7 @@ use super::unreadable::salvaged;
 use crate::call::Call;
 use crate::conversation::Failure;
 use crate::keys::{BodyKind, KeySpace, id_bytes};
-use crate::record::{Damage, encode};
+use crate::record::{Damage, decode, encode};
 use crate::reply;
 use crate::script::{Access, Script, compose};
 
@@ -60,7 +60,9 @@ pub(crate) fn replace(
 }
 
 fn replacement(space: &KeySpace, job: &Broken, found: Vec<u8>, now: u64) -> Result<Call, Failure> {
-    let mut record = salvaged(job.id, &found, job.damage, now);
+    // What scripts found too short or too long may have other damage, which readers were told of.
+    let damage = decode(&found).err().unwrap_or(job.damage);
+    let mut record = salvaged(job.id, &found, damage, now);
     if let Some(queue) = &job.queue {
         record.names.queue = Arc::clone(queue);
     }

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         Self {
-            space: Arc::new(KeySpace::new(&config.namespace, SHARD)),
+            space: Arc::new(KeySpace::new(&config.namespace, SHARD, config.database)),
             keepers: Keepers::default(),
             listening: Listening::default(),
             lane: Arc::default(),

@@ -37,7 +37,8 @@ pub(crate) fn findings(server: &mut Server, limit: usize) -> Vec<String> {
     }
 }
 
-fn claim(server: &mut Server, queue: &str) -> Claims {
+/// Claim one job of a queue at a time.
+pub(crate) fn claim(server: &mut Server, queue: &str, now: u64) -> Claims {
     let operation = Operation::Claim {
         worker: "worker".into(),
         claim_id: "claim".into(),
@@ -45,7 +46,7 @@ fn claim(server: &mut Server, queue: &str) -> Claims {
         limit: 1,
         lease_ms: 15_000,
     };
-    match server.ask(operation, NOW) {
+    match server.ask(operation, now) {
         Answer::Claims(claims) => claims,
         other => panic!("{other:?}"),
     }
@@ -99,7 +100,7 @@ pub(crate) fn populated() -> Server {
         of(6, "cancel"),
     ];
     server.enqueue(jobs, None, NOW);
-    let running = claim(&mut server, "run");
+    let running = claim(&mut server, "run", NOW);
     server.ask(
         Operation::Reserve {
             id: id(3),
@@ -114,7 +115,7 @@ pub(crate) fn populated() -> Server {
         ("done", RunEvent::Returned),
         ("fail", RunEvent::RaisedFinal),
     ] {
-        let claims = claim(&mut server, queue);
+        let claims = claim(&mut server, queue, NOW);
         settle(&mut server, &claims, event);
     }
     server.ask(Operation::Cancel(id(6)), NOW);
@@ -165,7 +166,7 @@ fn a_job_whose_record_cannot_be_read_fails_when_it_is_claimed_and_goes_at_its_ti
         };
         damage(&mut bytes);
         server.command(&[b"HSET", &key, &id_bytes(id(1)), &bytes]);
-        assert_eq!(claim(&mut server, "default").claims, []);
+        assert_eq!(claim(&mut server, "default", NOW).claims, []);
         let Answer::Job(Some(job)) = server.ask(Operation::Get(id(1)), NOW) else {
             panic!("no job");
         };

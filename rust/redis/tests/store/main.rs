@@ -7,4 +7,5 @@ mod damages;
 mod enqueue;
 mod reading;
 mod server;
+mod unreadable;
 mod walk;

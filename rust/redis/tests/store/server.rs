@@ -69,7 +69,7 @@ impl Server {
                     process,
                     client,
                     connection,
-                    space: Arc::new(KeySpace::new("test", 0)),
+                    space: Arc::new(KeySpace::new("test", 0, 0)),
                     dialect: dialect(),
                 });
             }
