@@ -8,10 +8,8 @@ local HAS_ERROR = 128
 -- The state in which the newest run goes on, and so the last one ends in the mark of its claim.
 local RUNNING = 2
 
--- Whether the runs that begin behind `last` fill the record to its end, as readers want them.
-local function has_whole_runs(bytes, last)
-  local size, is_running = #bytes, byte(bytes, 2) == RUNNING
-  local at = last + 1
+-- Whether the runs that begin at a place fill the record to its end, as readers want them.
+local function has_whole_runs(bytes, at, size, is_running)
   while at <= size do
     local ended_at = at + 10 + (byte(bytes, at + 9) or size)
     if is_running and size - ended_at == MARK - 1 then return true end
@@ -29,15 +27,22 @@ end
 
 -- Whether these bytes are a record that scripts may change: of this layout, and as long as its header says.
 local function is_record(bytes)
-  if not bytes or #bytes < BASE or byte(bytes) ~= 1 then return false end
+  local size = bytes and #bytes or 0
+  if size < BASE then return false end
+  local format, state, flags = byte(bytes, 1, 3)
+  if format ~= 1 then return false end
   -- The lengths of names, request and payload.
   local a, b, c, d, e, f, g = byte(bytes, 46, 52)
   local last = BASE + a + d + f + 256 * (b + e + g) + 65536 * c
-  if band(byte(bytes, 3), HAS_LIFE) == 0 then return #bytes == last and byte(bytes, 2) ~= RUNNING end
-  if #bytes < last + LIFE then return false end
+  if flags % 16 < HAS_LIFE then return size == last and state ~= RUNNING end
+  last = last + LIFE
+  if size < last then return false end
   -- Those of progress, result and meta.
   a, b, c, d, e, f, g = byte(bytes, 79, 85)
-  return has_whole_runs(bytes, last + LIFE + a + d + f + 256 * (b + e + g) + 65536 * c)
+  last = last + a + d + f + 256 * (b + e + g) + 65536 * c
+  -- Most runs that go on are their job's first.
+  if state == RUNNING and size - last == 10 + MARK + (byte(bytes, last + 10) or 0) then return true end
+  return has_whole_runs(bytes, last + 1, size, state == RUNNING)
 end
 
 -- Read the head: state, flags, attempt, version, updated_at, ready_at, max_attempts, priority + 100.
