@@ -662,8 +662,9 @@ class RedisMailbox:
     def take(self) -> tuple[list[tuple[int, Any]], list[tuple[int, Exception]], list[tuple[Any, ...]]]:
         """Take everything out: `(number, answer)`, `(number, exception)`, and notices.
 
-        A notice is `("ready", queue)`, `("changed", job_id)`, `("cancel", worker, job_id, fence)` or
-        `("reconnected",)`: anything may have happened that nobody was told of.
+        A notice is `("ready", queue)`, `("changed", job_id)`, `("cancel", worker, job_id, fence)`,
+        `("reconnected",)`: anything may have happened that nobody was told of, or `("unheard", reason)`: nothing is
+        told until the next `("reconnected",)`.
         """
 
 @final

@@ -6,8 +6,10 @@ Calls of one turn of the loop are sent together at its end; answers that came to
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.wakes import Listeners, Waiters
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 2.0
 """Seconds that the I/O thread gets to end."""
+
+_log = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -50,7 +54,13 @@ class Bridge:
         loop.add_reader(self.mailbox.fd, self._drain)
 
     def call(self, number: int) -> asyncio.Future[Any]:
-        """Return the future of the call with this number, which goes out at the end of the loop's turn."""
+        """Return the future of the call with this number, which goes out at the end of the loop's turn.
+
+        Raises:
+            StoreUnavailable: The bridge is closed, and nobody would bring the answer.
+        """
+        if self._is_closed:
+            raise _closed()
         future = self.loop.create_future()
         self._futures[number] = future
         if not self._is_flush_planned:
@@ -62,6 +72,11 @@ class Bridge:
         self._is_flush_planned = True
         self.loop.call_soon(self._flush)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the store was closed, even where it has been opened again since."""
+        return self._is_closed
+
     async def hear_changes(self) -> None:
         """Return once changes of watched jobs are heard.
 
@@ -71,6 +86,7 @@ class Bridge:
         heard = self._heard
         if heard is None or (heard.done() and heard.exception() is not None):
             self._heard = heard = self.call(self._transport.listen_for_changes(self.mailbox))
+            heard.add_done_callback(_seen)
         if not heard.done():
             await asyncio.shield(heard)
 
@@ -100,6 +116,8 @@ class Bridge:
             self.waiters.wake((about,))
         elif word == "cancel":
             self.listeners.cancel(((about, job_id, fence),))
+        elif word == "unheard":
+            _log.warning("Redis tells nothing of new work and changes, so they are looked for: %s", about)
         else:
             # Anything may have happened that nobody was told of: everybody looks again.
             self.listeners.wake_all()
@@ -124,6 +142,20 @@ class Bridge:
             self.loop.call_soon_threadsafe(self._unwatch)
 
     def _unwatch(self) -> None:
-        # What has arrived by now is still told.
+        # What has arrived by now is still told; nothing else will be.
         self._drain()
         self.loop.remove_reader(self.mailbox.fd)
+        futures, self._futures = self._futures, {}
+        for future in futures.values():
+            if not future.done():
+                future.set_exception(_closed())
+
+
+def _closed() -> StoreUnavailable:
+    return StoreUnavailable("the Redis store is closed")
+
+
+def _seen(heard: asyncio.Future[Any]) -> None:
+    # Its failure is told to those who wait for it, of whom there may be none any more.
+    if not heard.cancelled():
+        heard.exception()

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 POLL: Final = 1.0
 """Seconds after which a wait looks again, although nobody told of a change."""
+LAST_LOOK: Final = 0.1
+"""Seconds that a look at a job gets at least, although the time of the wait is over."""
 CHECKED_AT_ONCE: Final = 500
 """How many records a check reads in one call."""
 
@@ -152,28 +154,40 @@ class RedisStore(RedisLife):
         """Return the job once its version is above `version` or it is done, or after `timeout` seconds."""
         if timeout <= 0:
             return await self.get(job_id)
-        bridge = self._here()
-        deadline = bridge.loop.time() + timeout
+        bridge, transport = self._here(), self._transport
+        began = bridge.loop.time()
+        deadline = began + timeout
         waiter = bridge.waiters.add(job_id)
+        known: Job | None = None
         try:
-            await self._hear_changes(bridge)
+            # The other half is left for the job itself, which is looked at whether its changes are heard or not.
+            await self._hear_changes(bridge, began + timeout / 2)
             while True:
-                # The read asks to be told of the next change, so that none in between is missed.
-                number = self._transport.watch(bridge.mailbox, job_id, version)
-                job: Job | None = await self._about(number, bridge, None)
+                look_until = max(deadline, bridge.loop.time() + LAST_LOOK)
+                try:
+                    async with asyncio.timeout_at(look_until):
+                        # The read asks to be told of the next change, so that none in between is missed.
+                        number = transport.watch(bridge.mailbox, job_id, version)
+                        job: Job | None = await self._about(number, bridge, None)
+                except TimeoutError:
+                    if known is None:
+                        raise StoreUnavailable("Redis did not answer in time") from None
+                    return known
                 present = bridge.loop.time()
                 if job is None or job.done or job.version > version or present >= deadline:
                     return job
+                known = job
                 await waiter.change(min(deadline, present + POLL))
-                if self._closed:
+                if bridge.is_closed:
                     return job
         finally:
             bridge.waiters.remove(job_id, waiter)
 
-    async def _hear_changes(self, bridge: Bridge) -> None:
+    async def _hear_changes(self, bridge: Bridge, until: float) -> None:
         try:
-            await bridge.hear_changes()
-        except StoreUnavailable as error:
+            async with asyncio.timeout_at(until):
+                await bridge.hear_changes()
+        except (StoreUnavailable, TimeoutError) as error:
             _log.debug("changes are not heard, so waits look every %.1f s: %s", POLL, error)
 
     async def list(self, where: JobFilter, *, cursor: str | None = None, limit: int = 100) -> Page:

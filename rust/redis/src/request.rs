@@ -160,4 +160,6 @@ pub enum Notice {
     },
     /// The connection was away: anything may have happened that nobody was told of.
     Reconnected,
+    /// Subscriptions cannot be had, for this reason; said once until they can.
+    Unheard(Arc<str>),
 }

@@ -66,5 +66,6 @@ pub(crate) fn notice<'py>(py: Python<'py>, notice: &Notice) -> PyResult<Bound<'p
             ("cancel", &**worker, id_text(py, *id), *fence).into_pyobject(py)
         }
         Notice::Reconnected => ("reconnected",).into_pyobject(py),
+        Notice::Unheard(reason) => ("unheard", &**reason).into_pyobject(py),
     }
 }

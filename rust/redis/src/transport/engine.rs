@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use redis::{Client, Pipeline, RedisResult, Value};
+use redis::{Pipeline, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
@@ -18,6 +18,7 @@ use super::lane::Lane;
 use super::link::{Broken, Link, told};
 use super::mailbox::Sorting;
 use super::shared::{self, Shared};
+use super::socket::Dialer;
 use super::talk::{Landed, Talk};
 use crate::operations::batch::merge;
 
@@ -25,6 +26,13 @@ use crate::operations::batch::merge;
 const TICK: Duration = Duration::from_millis(50);
 /// How many calls go out at once at most; the rest follows in another pipeline.
 const MOST_CALLS: usize = 500;
+/// After how many bytes of calls another pipeline begins, so that the replies to the first are not held up.
+const MOST_BYTES: usize = 1 << 20;
+/// How many bytes of calls are under way at most; the rest waits here, where it may still be given up.
+const WINDOW: usize = 8 << 20;
+/// How many bytes a second a network carries at least. What a socket has taken may be on its way for as long, in buffers
+/// that nobody sees.
+const SLOWEST: usize = 512 << 10;
 
 type Replies = (u64, RedisResult<Vec<Value>>);
 type Flying = Pin<Box<dyn Future<Output = Replies> + Send>>;
@@ -42,14 +50,14 @@ enum Event {
 /// Calls that were sent together.
 struct Flight {
     talks: Vec<Talk>,
-    sent_at: Instant,
+    bytes: usize,
 }
 
 /// Serves one lane.
 pub(crate) struct Engine {
     shared: Arc<Shared>,
     lane: Arc<Lane>,
-    client: Client,
+    dialer: Dialer,
     closing: watch::Receiver<bool>,
     link: Option<Link>,
     opening: Option<Opening>,
@@ -63,19 +71,22 @@ pub(crate) struct Engine {
     flights: BTreeMap<u64, Flight>,
     flying: FuturesUnordered<Flying>,
     flown: u64,
-    landed_at: Instant,
+    /// When a byte was last seen to move, as far as anything is under way.
+    alive_at: Instant,
+    /// How many bytes the connection had moved by then.
+    moved: u64,
     ticks: Interval,
     sorting: Sorting,
 }
 
 impl Engine {
-    pub(crate) fn new(shared: &Arc<Shared>, lane: &Arc<Lane>, client: Client) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, lane: &Arc<Lane>, dialer: Dialer) -> Self {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             shared: Arc::clone(shared),
             lane: Arc::clone(lane),
-            client,
+            dialer,
             closing: shared.closing(),
             link: None,
             opening: None,
@@ -86,7 +97,8 @@ impl Engine {
             flights: BTreeMap::new(),
             flying: FuturesUnordered::new(),
             flown: 0,
-            landed_at: Instant::now(),
+            alive_at: Instant::now(),
+            moved: 0,
             ticks,
             sorting: Sorting::default(),
         }
@@ -135,6 +147,13 @@ impl Engine {
     fn go_on(&mut self, landed: Landed) {
         match landed {
             Landed::Again(talk) => self.waiting.push_back(talk),
+            // What is wrong with one of them must not fail the others. All of them may be done twice (SUB-3).
+            Landed::Over(talk, Err(CallFailed::Operation(_))) if talk.is_shared() => {
+                let space = Arc::clone(&self.shared.space);
+                for talk in talk.apart(&space) {
+                    self.go_on(talk.begin());
+                }
+            }
             Landed::Over(talk, outcome) => talk.answer(outcome, &mut self.sorting),
             Landed::Later(talk, reason) => {
                 self.trouble = reason;
@@ -153,7 +172,7 @@ impl Engine {
         if self.pause.is_some() {
             return;
         }
-        while !self.waiting.is_empty() {
+        while !self.waiting.is_empty() && self.under_way() < WINDOW {
             let Some(link) = self.link.clone() else {
                 self.open();
                 return;
@@ -165,12 +184,15 @@ impl Engine {
     fn launch_some(&mut self, mut link: Link) {
         let mut pipeline = Pipeline::new();
         let mut talks = Vec::with_capacity(self.waiting.len());
+        let mut bytes = 0;
         while pipeline.len() < MOST_CALLS
+            && bytes < MOST_BYTES
             && let Some(mut talk) = self.waiting.pop_front()
         {
             for (call, whole) in talk.open_calls() {
                 pipeline.add_command(link.command(call, whole));
             }
+            bytes += talk.size();
             talk.sent();
             talks.push(talk);
         }
@@ -179,11 +201,10 @@ impl Engine {
         }
         self.flown += 1;
         let number = self.flown;
-        let sent_at = Instant::now();
         if self.flights.is_empty() {
-            self.landed_at = sent_at;
+            self.alive_at = Instant::now();
         }
-        self.flights.insert(number, Flight { talks, sent_at });
+        self.flights.insert(number, Flight { talks, bytes });
         self.flying.push(Box::pin(
             async move { (number, link.send(&pipeline).await) },
         ));
@@ -198,7 +219,7 @@ impl Engine {
         let Some(flight) = self.flights.remove(&number) else {
             return;
         };
-        self.landed_at = Instant::now();
+        self.alive_at = Instant::now();
         self.backoff.reset();
         let mut replies = replies;
         let lacking = self.lane.lacking(&mut replies);
@@ -219,13 +240,13 @@ impl Engine {
         if self.opening.is_some() {
             return;
         }
-        let client = self.client.clone();
+        let dialer = self.dialer.clone();
         let space = Arc::clone(&self.shared.space);
-        let patience = self.shared.config.timeout;
+        let patience = self.shared.opening(&self.lane);
         let begin = self.backoff.next_attempt();
         self.opening = Some(Box::pin(async move {
             sleep_until(begin).await;
-            Link::open(&client, &space, patience).await
+            Link::open(&dialer, &space, patience).await
         }));
     }
 
@@ -233,6 +254,7 @@ impl Engine {
         self.opening = None;
         match opened {
             Ok(link) => {
+                self.moved = link.moved();
                 self.link = Some(link);
                 self.backoff.reset();
             }
@@ -270,16 +292,38 @@ impl Engine {
         self.trouble = reason;
     }
 
+    /// About how many bytes of calls have no reply yet.
+    fn under_way(&self) -> usize {
+        self.flights.values().map(|flight| flight.bytes).sum()
+    }
+
+    /// While bytes flow, what is under way takes as long as it takes, and so does what waits for room behind it.
+    fn see_bytes(&mut self, now: Instant) {
+        let Some(moved) = self.link.as_ref().map(Link::moved) else {
+            return;
+        };
+        if moved == self.moved {
+            return;
+        }
+        self.moved = moved;
+        self.alive_at = now;
+        let under_way = self.under_way();
+        let deadline = now + self.shared.config.timeout + in_buffers(under_way);
+        let flying = self
+            .flights
+            .values_mut()
+            .flat_map(|flight| &mut flight.talks);
+        let queued = (under_way >= WINDOW).then_some(&mut self.waiting);
+        for talk in flying.chain(queued.into_iter().flatten()) {
+            talk.prolong(deadline);
+        }
+    }
+
     fn look_at_the_clock(&mut self) {
         let now = Instant::now();
-        let silent_since = self
-            .flights
-            .values()
-            .next()
-            .map(|oldest| oldest.sent_at.max(self.landed_at));
-        if silent_since
-            .is_some_and(|since| now - since > self.lane.patience(self.shared.config.timeout))
-        {
+        self.see_bytes(now);
+        let patience = self.shared.patience(&self.lane) + in_buffers(self.under_way());
+        if !self.flights.is_empty() && now - self.alive_at > patience {
             self.fall("the server went silent".into());
         }
         let unreachable = CallFailed::Unreachable {
@@ -316,6 +360,11 @@ impl Engine {
         }
         self.sorting.deliver();
     }
+}
+
+/// How long so many bytes may be on their way.
+fn in_buffers(bytes: usize) -> Duration {
+    Duration::from_millis((bytes.min(WINDOW) * 1000 / SLOWEST) as u64)
 }
 
 async fn opened(opening: &mut Option<Opening>) -> Result<Link, Broken> {

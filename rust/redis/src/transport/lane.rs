@@ -97,13 +97,4 @@ impl Lane {
             wanted: self.replicas,
         })
     }
-
-    /// After how long a silence the connection counts as dead.
-    pub(crate) fn patience(&self, timeout: Duration) -> Duration {
-        if self.replicas > 0 {
-            timeout
-        } else {
-            timeout / 2
-        }
-    }
 }

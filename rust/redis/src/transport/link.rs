@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerError,
+    AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerError,
     Value, cmd,
 };
+use tokio::task::AbortHandle;
 
 use super::failed::CallFailed;
+use super::socket::{Dialer, Traffic};
 use super::tls::refused;
 use crate::call::Call;
 use crate::conversation::{Step, converse};
@@ -22,6 +24,17 @@ use crate::script::{ALL, Dialect};
 pub(crate) struct Link {
     connection: MultiplexedConnection,
     dialect: Dialect,
+    traffic: Arc<Traffic>,
+    _driver: Arc<Driver>,
+}
+
+/// The task that reads and writes for a connection: it ends with the last who may ask over it.
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Why there is no connection.
@@ -63,7 +76,7 @@ pub(crate) fn told(error: &RedisError) -> Arc<str> {
 impl Link {
     /// Open a connection and check what is fixed for the namespace.
     pub(crate) async fn open(
-        client: &Client,
+        dialer: &Dialer,
         space: &Arc<KeySpace>,
         patience: Duration,
     ) -> Result<Self, Broken> {
@@ -72,13 +85,20 @@ impl Link {
             .set_connection_timeout(None)
             .set_response_timeout(None);
         let opening = async {
-            let mut connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
+            let socket = dialer.dial().await?;
+            let traffic = socket.traffic();
+            let settings = dialer.settings();
+            let (mut connection, driver) =
+                MultiplexedConnection::new_with_config(settings, socket, config)
+                    .await
+                    .map_err(|error| unwelcome(error, settings.db()))?;
+            let driver = Driver(tokio::spawn(driver).abort_handle());
             let dialect = dialect(&mut connection).await?;
             let mut link = Self {
                 connection,
                 dialect,
+                traffic,
+                _driver: Arc::new(driver),
             };
             link.load().await?;
             link.check(space).await?;
@@ -87,6 +107,11 @@ impl Link {
         tokio::time::timeout(patience, opening)
             .await
             .unwrap_or_else(|_| Err(Broken::Away("it does not answer".into())))
+    }
+
+    /// How many bytes the connection has moved so far.
+    pub(crate) fn moved(&self) -> u64 {
+        self.traffic.moved()
     }
 
     /// Load every script, so that no call has to bring its text. Where that is refused, calls bring it all the same.
@@ -166,14 +191,36 @@ impl Link {
     }
 }
 
+/// Why the server does not let a new connection in.
+fn unwelcome(error: RedisError, database: i64) -> Broken {
+    let said = told(&error);
+    let words = if error.kind() == ErrorKind::AuthenticationFailed {
+        "it does not accept the user name and the password of the store's URL".to_owned()
+    } else if said.contains("Authentication required") {
+        return without_password();
+    } else if said.contains("DB index") {
+        format!("it has no database {database}")
+    } else {
+        return error.into();
+    };
+    Broken::Unfit(CallFailed::Refused(words.into()))
+}
+
+fn without_password() -> Broken {
+    let words = "it asks for a password, and the store's URL has none";
+    Broken::Unfit(CallFailed::Refused(words.into()))
+}
+
 /// How the server wants scripts.
-async fn dialect(connection: &mut MultiplexedConnection) -> RedisResult<Dialect> {
+async fn dialect(connection: &mut MultiplexedConnection) -> Result<Dialect, Broken> {
     let reply = connection
         .send_packed_command(cmd("INFO").arg("server"))
         .await;
     let text = match &reply {
         Ok(Value::BulkString(bytes)) => String::from_utf8_lossy(bytes),
-        Err(error) if error.is_unrecoverable_error() => return Err(error.clone()),
+        Ok(Value::ServerError(error)) if error.code() == "NOAUTH" => return Err(without_password()),
+        Err(error) if error.code() == Some("NOAUTH") => return Err(without_password()),
+        Err(error) if error.is_unrecoverable_error() => return Err(error.clone().into()),
         // A user that may not ask gets what every server understands.
         Ok(_) | Err(_) => "".into(),
     };

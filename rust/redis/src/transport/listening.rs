@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use asyncendpoints_core::ids::JobId;
 use futures_util::StreamExt;
-use redis::aio::{PubSubSink, PubSubStream};
-use redis::{Client, Msg, RedisError, RedisResult};
+use redis::aio::{PubSub, PubSubSink, PubSubStream};
+use redis::{Msg, RedisError, RedisResult};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -16,6 +16,7 @@ use super::failed::CallFailed;
 use super::link::told;
 use super::reply::Reply;
 use super::shared::{Shared, closed};
+use super::socket::Dialer;
 use crate::keys::{KeySpace, id_of};
 use crate::request::{Answer, Notice};
 
@@ -76,6 +77,8 @@ struct Wishes {
     channels: BTreeMap<Channel, usize>,
     /// Who wants to know that everything wished for so far is heard.
     waiting: Vec<Reply>,
+    /// Nothing will be heard any more.
+    closed: bool,
 }
 
 /// Which channels somebody wants to hear.
@@ -111,8 +114,26 @@ impl Listening {
 
     /// Answer once everything that is wished for is heard.
     pub(crate) fn when_heard(&self, reply: Reply) {
-        self.locked().waiting.push(reply);
+        let mut wishes = self.locked();
+        if wishes.closed {
+            drop(wishes);
+            reply.answer_now(Err(CallFailed::Closed));
+            return;
+        }
+        wishes.waiting.push(reply);
+        drop(wishes);
         self.changed.notify_one();
+    }
+
+    /// Tell everybody that it is over, those who come later too.
+    pub(crate) fn close(&self) {
+        let mut wishes = self.locked();
+        wishes.closed = true;
+        let waiting = std::mem::take(&mut wishes.waiting);
+        drop(wishes);
+        for reply in waiting {
+            reply.answer_now(Err(CallFailed::Closed));
+        }
     }
 
     fn wished(&self) -> Vec<Channel> {
@@ -146,9 +167,11 @@ impl From<RedisError> for End {
 }
 
 /// Listen until the transport is closed, over one connection after the other.
-pub(crate) async fn listen(shared: Arc<Shared>, client: Client) {
+pub(crate) async fn listen(shared: Arc<Shared>, dialer: Dialer) {
     let mut closing = shared.closing();
     let mut backoff = Backoff::default();
+    // Whether it was said that nothing is heard.
+    let mut is_told = false;
     loop {
         while shared.listening.is_idle() {
             tokio::select! {
@@ -156,7 +179,10 @@ pub(crate) async fn listen(shared: Arc<Shared>, client: Client) {
                 () = closed(&mut closing) => return,
             }
         }
-        let connected = timeout(shared.config.timeout, client.get_async_pubsub());
+        let mut has_begun = false;
+        let connected = timeout(shared.config.timeout, async {
+            PubSub::new(dialer.settings(), dialer.dial().await?).await
+        });
         let connected = tokio::select! {
             connected = connected => connected,
             () = closed(&mut closing) => return,
@@ -170,6 +196,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, client: Client) {
                     stream,
                     heard: BTreeMap::new(),
                     backoff: &mut backoff,
+                    has_begun: &mut has_begun,
                 };
                 hearing.go_on(&mut closing).await
             }
@@ -184,6 +211,13 @@ pub(crate) async fn listen(shared: Arc<Shared>, client: Client) {
                 address: shared.config.address.to_string(),
                 reason: Arc::clone(&reason),
             }));
+        }
+        // A connection that was lost is no news: the next may be had at once.
+        if has_begun {
+            is_told = false;
+        } else if !is_told {
+            is_told = true;
+            shared.announce([Notice::Unheard(reason)]);
         }
         tokio::select! {
             () = sleep(backoff.pause()) => {}
@@ -200,6 +234,7 @@ struct Hearing<'a> {
     /// The channels that the server has confirmed, by name.
     heard: BTreeMap<Vec<u8>, Channel>,
     backoff: &'a mut Backoff,
+    has_begun: &'a mut bool,
 }
 
 impl Hearing<'_> {
@@ -208,6 +243,7 @@ impl Hearing<'_> {
             return end;
         }
         self.backoff.reset();
+        *self.has_begun = true;
         let mut ping_at = Instant::now() + PING_AFTER;
         loop {
             let step = tokio::select! {
@@ -236,6 +272,18 @@ impl Hearing<'_> {
     async fn follow(&mut self, is_new: bool) -> Result<(), End> {
         // Taken first: whoever waits now is answered for what was wished before.
         let waiting = self.shared.listening.take_waiting();
+        let followed = self.follow_wishes(is_new).await;
+        for reply in waiting {
+            match &followed {
+                Ok(()) => reply.answer_now(Ok(Answer::Done)),
+                // It is told why, with those who have come meanwhile.
+                Err(_) => self.shared.listening.when_heard(reply),
+            }
+        }
+        followed
+    }
+
+    async fn follow_wishes(&mut self, is_new: bool) -> Result<(), End> {
         let space = &self.shared.space;
         let wished: BTreeMap<Vec<u8>, Channel> = self
             .shared
@@ -268,9 +316,6 @@ impl Hearing<'_> {
             self.shared.announce(queues);
         }
         self.heard = wished;
-        for reply in waiting {
-            reply.answer_now(Ok(Answer::Done));
-        }
         Ok(())
     }
 
@@ -283,9 +328,14 @@ impl Hearing<'_> {
         &mut self,
         ask: impl AsyncFnOnce(&mut PubSubSink) -> RedisResult<()>,
     ) -> Result<(), End> {
-        match timeout(self.shared.config.timeout, ask(&mut self.sink)).await {
-            Ok(answered) => Ok(answered?),
-            Err(_) => Err(End::Lost("it does not answer".into())),
+        let mut closing = self.shared.closing();
+        let answered = timeout(self.shared.config.timeout, ask(&mut self.sink));
+        tokio::select! {
+            answered = answered => match answered {
+                Ok(answered) => Ok(answered?),
+                Err(_) => Err(End::Lost("it does not answer".into())),
+            },
+            () = closed(&mut closing) => Err(End::Closed),
         }
     }
 

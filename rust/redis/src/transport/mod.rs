@@ -15,6 +15,7 @@ mod renewing;
 mod reply;
 mod shared;
 mod signal;
+mod socket;
 mod talk;
 mod thread;
 mod tls;
@@ -24,7 +25,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use redis::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -39,6 +39,7 @@ use crate::request::{Answer, Request};
 use engine::Engine;
 use reply::Reply;
 use shared::Shared;
+use socket::Dialer;
 use thread::IoThread;
 
 /// The way to one server, shared by the threads and event loops of a process.
@@ -46,7 +47,7 @@ use thread::IoThread;
 /// Making one starts nothing: the thread starts with the first call.
 pub struct Transport {
     shared: Option<Arc<Shared>>,
-    client: Client,
+    dialer: Dialer,
     running: Mutex<Option<Running>>,
     process: u32,
 }
@@ -67,8 +68,8 @@ impl Transport {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = config.client().map_err(|error| error.to_string())?;
         Ok(Self {
+            dialer: Dialer::new(config.address.clone(), client),
             shared: Some(Arc::new(Shared::new(config))),
-            client,
             running: Mutex::default(),
             process: std::process::id(),
         })
@@ -148,6 +149,7 @@ impl Transport {
         let number = shared.next_number();
         let reply = Reply::to_loop(mailbox, number);
         shared.close();
+        shared.listening.close();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Running { thread, mut ended }) = running.take() {
             Arc::clone(&thread).spawn(async move {
@@ -172,9 +174,9 @@ impl Transport {
         }
         let thread = IoThread::share()?;
         let (end, ended) = watch::channel(false);
-        let (shared, client) = (Arc::clone(self.shared()), self.client.clone());
+        let (shared, dialer) = (Arc::clone(self.shared()), self.dialer.clone());
         thread.spawn(async move {
-            serve(shared, client).await;
+            serve(shared, dialer).await;
             end.send_replace(true);
         });
         *running = Some(Running { thread, ended });
@@ -183,15 +185,15 @@ impl Transport {
 }
 
 /// Run every task of a transport until it is closed.
-async fn serve(shared: Arc<Shared>, client: Client) {
+async fn serve(shared: Arc<Shared>, dialer: Dialer) {
     let mut tasks = JoinSet::new();
     for lane in shared.lanes() {
-        let (shared, lane, client) = (Arc::clone(&shared), Arc::clone(lane), client.clone());
+        let (shared, lane, dialer) = (Arc::clone(&shared), Arc::clone(lane), dialer.clone());
         tasks.spawn(again_after_panic(Arc::clone(&shared), move || {
-            Engine::new(&shared, &lane, client.clone()).run()
+            Engine::new(&shared, &lane, dialer.clone()).run()
         }));
     }
-    let of = (Arc::clone(&shared), client);
+    let of = (Arc::clone(&shared), dialer);
     tasks.spawn(again_after_panic(Arc::clone(&shared), move || {
         listening::listen(Arc::clone(&of.0), of.1.clone())
     }));

@@ -53,7 +53,7 @@ async fn renew_all(shared: &Shared, keeper: &Keeper) {
         lease_ms: keeper.lease_ms(),
     };
     // Without an answer the leases are asked for again the next time.
-    let Some(Ok(Answer::Renewed(answers))) = shared.ask(operation).await else {
+    let Some(Ok(Answer::Renewed(answers))) = shared.renew(operation).await else {
         return;
     };
     let mut notices = Vec::new();

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -18,6 +19,10 @@ use crate::request::{Notice, Operation, Request};
 
 /// The one shard that there is.
 const SHARD: u8 = 0;
+/// A silence that says nothing, however short the leases are.
+const SHORTEST: Duration = Duration::from_millis(200);
+/// How long a connection gets to be there at least: it needs several answers.
+const OPENING: Duration = Duration::from_secs(1);
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -28,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) lane: Arc<Lane>,
     /// The way of those.
     pub(crate) confirmed: Option<Arc<Lane>>,
+    /// The way of what renews leases by itself: no body is ever before it, and its silence is noticed sooner.
+    pub(crate) renewals: Arc<Lane>,
     numbers: AtomicU64,
     mailboxes: Mutex<Vec<Weak<Mailbox>>>,
     closing: watch::Sender<bool>,
@@ -42,6 +49,7 @@ impl Shared {
             lane: Arc::default(),
             confirmed: (config.wait_replicas > 0)
                 .then(|| Arc::new(Lane::new(config.wait_replicas))),
+            renewals: Arc::default(),
             numbers: AtomicU64::new(1),
             mailboxes: Mutex::default(),
             closing: watch::Sender::new(false),
@@ -97,18 +105,51 @@ impl Shared {
     }
 
     pub(crate) fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
-        std::iter::once(&self.lane).chain(&self.confirmed)
+        [&self.lane, &self.renewals]
+            .into_iter()
+            .chain(&self.confirmed)
     }
 
-    /// Ask on the I/O thread, by the server's clock; `None` where the transport ends meanwhile.
-    pub(crate) async fn ask(&self, operation: Operation) -> Option<Outcome> {
+    /// After how long without a byte a lane's connection counts as dead, while somebody waits for an answer.
+    pub(crate) fn patience(&self, lane: &Arc<Lane>) -> Duration {
+        let timeout = self.config.timeout;
+        if self
+            .confirmed
+            .as_ref()
+            .is_some_and(|confirmed| Arc::ptr_eq(confirmed, lane))
+        {
+            // The server itself waits there, for its replicas.
+            return timeout;
+        }
+        let usual = timeout / 2;
+        if !Arc::ptr_eq(&self.renewals, lane) {
+            return usual;
+        }
+        // A renewal that is lost leaves the time for another.
+        let keepers = self.keepers.all();
+        let every = keepers.iter().map(|keeper| keeper.every());
+        every
+            .min()
+            .map_or(usual, |every| usual.min(every.max(SHORTEST)))
+    }
+
+    /// How long a lane's connection may take to be there.
+    pub(crate) fn opening(&self, lane: &Arc<Lane>) -> Duration {
+        let patience = (self.patience(lane) * 2).max(OPENING);
+        patience.min(self.config.timeout)
+    }
+
+    /// Renew leases, by the server's clock; `None` where the transport ends meanwhile.
+    pub(crate) async fn renew(&self, operation: Operation) -> Option<Outcome> {
         let (reply, answer) = Reply::to_task();
         let request = Request {
             operation,
             now: None,
         };
-        self.push(reply, request);
-        self.lane.ring();
+        if let Some((reply, _)) = self.renewals.push((reply, request)) {
+            reply.answer_now(Err(CallFailed::Closed));
+        }
+        self.renewals.ring();
         answer.await.ok()
     }
 

@@ -14,6 +14,9 @@ use crate::keys::KeySpace;
 use crate::operations::batch::Merged;
 use crate::request::Operation;
 
+/// After how many lost connections a call gets no more time than it was given.
+const MOST_FALLS: u32 = 3;
+
 /// A conversation, and those who wait for its answer.
 pub(crate) struct Talk {
     pub(crate) deadline: Instant,
@@ -24,6 +27,8 @@ pub(crate) struct Talk {
     /// The calls of its present step, each with what came back.
     calls: Vec<Asked>,
     was_sent: bool,
+    /// How many connections were lost under it.
+    falls: u32,
 }
 
 struct Asked {
@@ -54,6 +59,7 @@ impl Talk {
             waiting: Some(merged),
             calls: Vec::new(),
             was_sent: false,
+            falls: 0,
         }
     }
 
@@ -68,6 +74,7 @@ impl Talk {
         let request = self.waiting.as_ref()?.request.clone();
         self.conversation = converse(space, request);
         self.was_sent = false;
+        self.falls += 1;
         Some(self.begin())
     }
 
@@ -80,6 +87,18 @@ impl Talk {
     pub(crate) fn open_calls(&self) -> impl Iterator<Item = (&Call, bool)> {
         let open = self.calls.iter().filter(|asked| asked.reply.is_none());
         open.map(|asked| (&asked.call, asked.whole))
+    }
+
+    /// About how many bytes its open calls are.
+    pub(crate) fn size(&self) -> usize {
+        self.open_calls().map(|(call, _)| call.size()).sum()
+    }
+
+    /// Bytes flow: let it have this much time at least. Not for ever, where connections are lost again and again.
+    pub(crate) fn prolong(&mut self, deadline: Instant) {
+        if self.falls < MOST_FALLS {
+            self.deadline = self.deadline.max(deadline);
+        }
     }
 
     pub(crate) fn sent(&mut self) {
@@ -139,6 +158,19 @@ impl Talk {
             "READONLY" => Landed::Elsewhere(self, said),
             _ => Landed::Over(self, Err(CallFailed::Refused(said))),
         }
+    }
+
+    /// Whether several wait for its answer.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.waiting.as_ref().is_some_and(Merged::is_shared)
+    }
+
+    /// A conversation for each of those who wait.
+    pub(crate) fn apart(self, space: &Arc<KeySpace>) -> impl Iterator<Item = Self> {
+        let parts = self.waiting.map(Merged::apart).unwrap_or_default();
+        parts
+            .into_iter()
+            .map(move |part| Self::new(space, part, self.deadline))
     }
 
     /// Tell those who wait, although the conversation is not over.
