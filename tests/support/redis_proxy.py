@@ -66,6 +66,8 @@ class RedisProxy:
         self._connections: set[_Connection] = set()
         self.delay = 0.0
         """Seconds that every chunk of bytes waits, in both directions."""
+        self.rate: float | None = None
+        """Bytes a second that each direction of a connection carries; None is as many as come."""
         self.swallows: Callable[[Command], bool] | None = None
         """Which commands vanish on their way: never passed on, never answered, on a connection that lives on."""
         self.commands: list[Command] | None = None
@@ -211,15 +213,17 @@ class _Connection:
         if self._behind is not None:
             self._behind.transport.abort()
 
-    async def _hold(self) -> None:
+    async def _hold(self, chunk: bytes) -> None:
         if self._proxy.delay:
             await asyncio.sleep(self._proxy.delay)
+        if self._proxy.rate is not None:
+            await asyncio.sleep(len(chunk) / self._proxy.rate)
         await self._proxy.open_gate.wait()
 
     async def _pass_requests(self, behind: asyncio.StreamWriter) -> None:
         pending = bytearray()
         while chunk := await self._client[0].read(_CHUNK):
-            await self._hold()
+            await self._hold(chunk)
             pending += chunk
             passed = 0
             while (parsed := parse_command(pending, passed)) is not None:
@@ -248,7 +252,7 @@ class _Connection:
             if self._taken is not None:
                 kept += chunk
                 continue
-            await self._hold()
+            await self._hold(chunk)
             client.write(chunk)
             await client.drain()
         fault = self._taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -169,3 +170,31 @@ async def test_a_closed_bridge_watches_nothing_and_lets_waiters_go(transport: Tr
     assert await call == "answer"
     await waiter.change(bridge.loop.time() + 30)
     assert not bridge.loop.remove_reader(transport.box.fd)
+
+
+async def test_a_closed_bridge_leaves_no_caller_without_an_answer(transport: Transport) -> None:
+    """Whoever still waits at the close is told of it, and so is whoever calls later."""
+    bridge = make(transport)
+    call = bridge.call(1)
+    hearing = asyncio.create_task(bridge.hear_changes())
+    await asyncio.sleep(0)
+    bridge.close()
+    assert bridge.is_closed
+    for waiting in (call, hearing):
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await asyncio.wait_for(waiting, 30)
+    with pytest.raises(StoreUnavailable, match="closed"):
+        bridge.call(2)
+
+
+async def test_that_nothing_is_heard_is_logged_with_its_reason(
+    transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where Redis lets nobody subscribe, the log says so."""
+    bridge = make(transport)
+    transport.box.put((1, None), notices=[("unheard", "no permissions")])
+    with caplog.at_level(logging.WARNING, "asyncendpoints"):
+        await bridge.call(1)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "no permissions" in caplog.text
+    bridge.close()

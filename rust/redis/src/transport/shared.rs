@@ -168,3 +168,32 @@ pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
     // Without a sender there is nothing left to serve.
     let _ = closing.wait_for(|closing| *closing).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Address;
+
+    #[test]
+    fn a_connection_that_renews_is_given_up_while_there_is_time_for_another_renewal() {
+        let shared = Shared::new(Config {
+            address: Address::Unix("/nowhere".into()),
+            username: None,
+            password: None,
+            database: 0,
+            namespace: "default".to_owned(),
+            timeout: Duration::from_secs(5),
+            wait_replicas: 0,
+        });
+        let usual = Duration::from_millis(2_500);
+        assert_eq!(shared.patience(&shared.renewals), usual);
+        let _long = shared.keepers.add("worker-1", 60_000, 1);
+        assert_eq!(shared.patience(&shared.renewals), usual);
+        let _short = shared.keepers.add("worker-2", 3_000, 1);
+        assert_eq!(
+            shared.patience(&shared.renewals),
+            Duration::from_millis(1_000)
+        );
+        assert_eq!(shared.patience(&shared.lane), usual);
+    }
+}
