@@ -71,7 +71,7 @@ def scripts_run(client: Any) -> int:
 
 
 def heard(client: Any, store: RedisStore, channel: str) -> bool:
-    name = f"{{{store.namespace}.0}}:{channel}"
+    name = f"{{{store.namespace}.0}}:db0:{channel}"
     return dict(client.pubsub_numsub(name))[name] > 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncendpoints.stores.redis_durability import durability, eviction, risks
+from asyncendpoints.stores.redis_durability import channels, durability, eviction, risks
 
 SAFE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "role": "master"}
 
@@ -56,6 +56,26 @@ def test_each_risk_has_its_remedy(change: dict[str, str], wait_replicas: int, wh
     (risk,) = risks({**SAFE, **change}, wait_replicas)
     assert what in risk.what
     assert remedy in risk.remedy
+
+
+@pytest.mark.parametrize(
+    ("lacking", "what"),
+    [
+        ({"publish": "refused"}, "refuses PUBLISH to app"),
+        ({"subscribe": "refused"}, "refuses SUBSCRIBE to app"),
+        ({"publish": "refused", "subscribe": "refused"}, "refuses PUBLISH and SUBSCRIBE to app"),
+    ],
+)
+def test_a_user_without_rights_to_channels_is_told_the_rule(lacking: dict[str, str], what: str) -> None:
+    """The remedy is the rule of the access list, as it is typed."""
+    (risk,) = risks({**SAFE, "user": "app", "channels": "{default.0}:db0:", **lacking}, 0)
+    assert what in risk.what
+    assert risk.remedy == "ACL SETUSER app +publish +subscribe +unsubscribe +ping &{default.0}:db0:*"
+
+
+def test_a_user_with_rights_to_channels_has_nothing_to_fear() -> None:
+    """A right that is not known to be refused is no risk."""
+    assert channels({**SAFE, "user": "app", "channels": "{default.0}:db0:"}) is None
 
 
 def test_a_server_that_does_not_say_is_a_risk() -> None:

@@ -1,4 +1,4 @@
-"""What an accepted job survives on a Redis server, from what the server says of itself."""
+"""What an accepted job survives on a Redis server, and what it costs, from what the server says of itself."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def _on_disk(facts: Mapping[str, str]) -> str:
 
 
 def risks(facts: Mapping[str, str], wait_replicas: int) -> list[Risk]:
-    """Return what may cost accepted jobs, the worst first.
+    """Return what may cost accepted jobs, the worst first, then what makes them late.
 
     Args:
         facts: What the server said, by name.
         wait_replicas: How many replicas confirm a submission.
     """
-    found = [_eviction(facts), _disk(facts), _replicas(facts, wait_replicas), _role(facts)]
+    found = [_eviction(facts), _disk(facts), _replicas(facts, wait_replicas), _role(facts), channels(facts)]
     return [risk for risk in found if risk is not None]
 
 
@@ -54,6 +54,19 @@ def eviction(facts: Mapping[str, str]) -> str | None:
     """Return the server's eviction policy where it is one that may delete jobs, else None."""
     policy = facts.get("maxmemory-policy")
     return None if policy in {None, "noeviction"} else policy
+
+
+def channels(facts: Mapping[str, str]) -> Risk | None:
+    """Return what comes of it where this user may not tell or hear of jobs, else None."""
+    lacking = [command for command in ("publish", "subscribe") if facts.get(command) == "refused"]
+    if not lacking:
+        return None
+    user, pattern = facts.get("user", "the user in the store's URL"), facts.get("channels", "")
+    return Risk(
+        f"The server refuses {' and '.join(command.upper() for command in lacking)} to {user} on this store's channels: "
+        "jobs are stored and run, but workers and waiting requests find out by asking again, up to seconds later.",
+        f"ACL SETUSER {facts.get('user', '<user>')} +publish +subscribe +unsubscribe +ping &{pattern}*",
+    )
 
 
 def _eviction(facts: Mapping[str, str]) -> Risk | None:

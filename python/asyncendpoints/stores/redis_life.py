@@ -14,7 +14,7 @@ from asyncendpoints.errors import ConfigurationError, StoreUnavailable
 from asyncendpoints.stores.base import StoreTraits
 from asyncendpoints.stores.bridge import Bridge
 from asyncendpoints.stores.redis_certificates import read_certificates
-from asyncendpoints.stores.redis_durability import durability, eviction, risks
+from asyncendpoints.stores.redis_durability import channels, durability, eviction, risks
 from asyncendpoints.stores.redis_url import parse_redis_url
 
 if TYPE_CHECKING:
@@ -111,6 +111,9 @@ class RedisLife:
                 "set it to noeviction",
                 policy,
             )
+        unheard = channels(facts)
+        if unheard is not None:
+            _log.warning("%s Remedy: %s", unheard.what, unheard.remedy)
 
     async def close(self) -> None:
         """Where nobody else has it open, end the connections and refuse every further call."""

@@ -20,7 +20,7 @@ use crate::operations::pause::Pause;
 use crate::operations::release::ReleaseClaim;
 use crate::operations::renew::Renew;
 use crate::operations::settle::Settle;
-use crate::operations::stats::Survey;
+use crate::operations::stats::Stats;
 use crate::operations::sweep::{Goal, Sweep};
 use crate::request::{Answer, Operation, Request};
 
@@ -45,14 +45,6 @@ pub enum Failure {
         operation: &'static str,
         /// What was found instead.
         found: String,
-    },
-    /// The record of a job cannot be read.
-    #[error("the record of job {id} cannot be read: {damage}")]
-    Record {
-        /// The job.
-        id: String,
-        /// What is wrong with it.
-        damage: String,
     },
     /// Something handed in is larger than a record can hold.
     #[error("{part} is too large to be stored: {size} bytes")]
@@ -137,8 +129,7 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
             };
             Box::new(List::new(space, wanted, cursor.as_deref(), limit, now))
         }
-        Operation::Stats => Box::new(Survey::stats(space, now)),
-        Operation::NextDue => Box::new(Survey::next_due(space, now)),
+        Operation::Stats => Box::new(Stats::new(space, now)),
         Operation::Strip { limit } => Box::new(Sweep::new(space, Goal::Strip(limit), now)),
         Operation::Prune { limit } => Box::new(Sweep::new(space, Goal::Prune(limit), now)),
         Operation::Delete(id) => Box::new(Sweep::new(space, Goal::Delete(id), now)),
@@ -172,7 +163,7 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
             now,
         )),
         Operation::Pause { queue, paused } => Box::new(Pause::new(space, queue, paused, now)),
-        Operation::Inspect => Box::new(Inspect),
+        Operation::Inspect => Box::new(Inspect::new(space)),
         Operation::Check { cursor, limit } => {
             Box::new(Check::new(space, cursor.as_deref(), limit, now))
         }

@@ -87,9 +87,7 @@ pub enum Operation {
         queue: Arc<str>,
         paused: bool,
     },
-    /// When a sweep has something to do next.
-    NextDue,
-    /// What the server says of itself that concerns durability, as the sections and settings of `doctor`.
+    /// What the server says of itself that concerns durability, and of this user's rights, as the sections and settings of `doctor`.
     Inspect,
     /// Compare records and indexes with each other; bounded pages behind a cursor.
     Check {
@@ -131,8 +129,6 @@ pub enum Answer {
     /// `Delete`, `Progress`, `Record`.
     Flag(bool),
     Reservation(Reservation),
-    /// `NextDue`.
-    Time(Option<u64>),
     /// `Inspect`: names and values, as the server gave them.
     Facts(Vec<(String, String)>),
     /// `Check`: what does not fit, one sentence each.

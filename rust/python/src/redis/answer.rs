@@ -41,7 +41,6 @@ pub(crate) fn answer(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyAny
         Answer::Reservation(reservation) => {
             Reservation::of(py, reservation).into_bound_py_any(py)?
         }
-        Answer::Time(time) => time.into_bound_py_any(py)?,
         Answer::Facts(facts) => PyList::new(py, facts)?.into_any(),
         Answer::Findings { findings, cursor } => (findings, cursor).into_bound_py_any(py)?,
     })

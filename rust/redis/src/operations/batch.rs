@@ -47,6 +47,27 @@ impl<T> Merged<T> {
         self.waiting.into_iter().map(|(who, _)| who)
     }
 
+    /// Whether more than one wait for it.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.waiting.len() > 1
+    }
+
+    /// The requests that it was made of, because one of them fails it, and is no matter of the others.
+    pub(crate) fn apart(self) -> Vec<Self> {
+        let now = self.request.now;
+        let mut operation = self.request.operation;
+        let parts = self.waiting.into_iter().map(|(who, items)| {
+            let operation = operation.cut(items);
+            let (_, bytes) = size(&operation);
+            Self {
+                request: Request { operation, now },
+                waiting: vec![(who, items)],
+                bytes,
+            }
+        });
+        parts.collect()
+    }
+
     /// Give everybody the part of the answer that is theirs.
     pub fn split(self, answer: Answer) -> Vec<(T, Answer)> {
         if self.waiting.len() == 1 {
@@ -91,6 +112,23 @@ impl Operation {
             (Self::Enqueue { jobs, .. }, Self::Enqueue { jobs: more, .. }) => jobs.extend(more),
             (Self::Settle(settlements), Self::Settle(more)) => settlements.extend(more),
             _ => {}
+        }
+    }
+
+    /// Cut off the first items, as a request of the same kind.
+    fn cut(&mut self, items: usize) -> Self {
+        fn first<T>(all: &mut Vec<T>, items: usize) -> Vec<T> {
+            let rest = all.split_off(items.min(all.len()));
+            std::mem::replace(all, rest)
+        }
+        match self {
+            Self::Enqueue { jobs, max_queued } => Self::Enqueue {
+                jobs: first(jobs, items),
+                max_queued: *max_queued,
+            },
+            Self::Settle(settlements) => Self::Settle(first(settlements, items)),
+            // No other operation is merged.
+            other => other.clone(),
         }
     }
 }

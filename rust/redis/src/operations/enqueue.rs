@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use asyncendpoints_core::answer::Enqueued;
+use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::job::{Idempotency, Job, NewJob};
 use asyncendpoints_core::state::State;
 use redis::Value;
 
-use super::parts::{BYTES_A_CALL, Fetch, JOBS_A_CALL, Queues, code, number, six_bytes, time, view};
+use super::parts::{
+    BYTES_A_CALL, Fetch, JOBS_A_CALL, Queues, code, number, score, six_bytes, time,
+};
+use super::unreadable::as_failed;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
-use crate::keys::{KeySpace, id_bytes, id_of};
-use crate::record::{NewRecord, View, new_view};
+use crate::keys::{BodyKind, KeySpace, id_bytes, id_of};
+use crate::record::{NewRecord, View, decode, new_view};
 use crate::reply::Reply;
 use crate::request::Answer;
 use crate::script::{Access, Script, compose};
@@ -27,7 +31,8 @@ pub(super) static SCRIPT: Script = Script::new(
 
 const NAME: &str = "enqueue";
 
-/// How often it is tried anew when a job that it replays is pruned between two looks.
+/// How often it is looked when a job that it replays loses a body between two looks, as one that is pruned does. One that
+/// still lacks it then has lost it for good.
 const TRIES: usize = 3;
 
 const KEYED: u8 = 1;
@@ -48,9 +53,71 @@ pub(crate) struct Enqueue {
 /// What the script said of a job.
 enum Found {
     Stored { now: u64 },
-    Known(Box<View>),
-    Seen(Box<View>),
+    Known(Earlier),
+    Seen(Earlier),
     Full,
+}
+
+/// A job that had been stored before.
+enum Earlier {
+    Read {
+        view: Box<View>,
+        bytes: Vec<u8>,
+    },
+    /// One that cannot be read, as readers see it.
+    Unreadable(Box<Job>),
+}
+
+impl Earlier {
+    fn of(id: JobId, bytes: Vec<u8>, lease: &[u8]) -> Result<Self, Failure> {
+        let lease_until = if lease.is_empty() {
+            None
+        } else {
+            Some(score(NAME, lease)?)
+        };
+        Ok(match decode(&bytes) {
+            Ok(record) => {
+                let view = Box::new(View {
+                    id,
+                    record,
+                    lease_until,
+                });
+                Self::Read { view, bytes }
+            }
+            Err(damage) => Self::Unreadable(Box::new(as_failed(id, &bytes, damage))),
+        })
+    }
+
+    /// Whether all its bodies are here.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Read { view, .. } => view.record.out().next().is_none(),
+            Self::Unreadable(_) => true,
+        }
+    }
+
+    fn job(self) -> Job {
+        match self {
+            Self::Read { view, bytes } => {
+                let id = view.id;
+                view.job()
+                    .unwrap_or_else(|damage| as_failed(id, &bytes, damage))
+            }
+            Self::Unreadable(job) => *job,
+        }
+    }
+
+    /// Answer the submission of a job whose key it has.
+    fn replayed(self, wanted: Option<&Idempotency>) -> Enqueued {
+        let is_read = matches!(self, Self::Read { .. });
+        let job = self.job();
+        // Where its key cannot be read either, the index of keys still says that it is this one.
+        if wanted == job.idempotency.as_deref() || (!is_read && job.idempotency.is_none()) {
+            Enqueued::Replayed(job)
+        } else {
+            Enqueued::KeyReused
+        }
+    }
 }
 
 impl Enqueue {
@@ -93,7 +160,9 @@ impl Enqueue {
             let mut answers = reply.nested()?;
             while let Some(value) = answers.take() {
                 let found = found(value, now)?;
-                if let Found::Known(view) | Found::Seen(view) = &found {
+                if let Found::Known(Earlier::Read { view, .. })
+                | Found::Seen(Earlier::Read { view, .. }) = &found
+                {
                     let out = view.record.out();
                     self.fetch.add(&self.space, self.found.len(), view.id, out);
                 }
@@ -111,36 +180,30 @@ impl Enqueue {
     fn fill(&mut self, replies: Vec<Value>) -> Result<bool, Failure> {
         let bodies = std::mem::take(&mut self.fetch).bodies(NAME, replies)?;
         for (index, kind, body) in bodies {
-            if let Some(Found::Known(view) | Found::Seen(view)) = self.found.get_mut(index) {
+            if let Some(
+                Found::Known(Earlier::Read { view, .. }) | Found::Seen(Earlier::Read { view, .. }),
+            ) = self.found.get_mut(index)
+            {
                 view.record.fill(kind, body);
             }
         }
         let is_whole = |found: &Found| match found {
-            Found::Known(view) | Found::Seen(view) => view.record.out().next().is_none(),
+            Found::Known(earlier) | Found::Seen(earlier) => earlier.is_whole(),
             Found::Stored { .. } | Found::Full => true,
         };
         Ok(self.found.iter().all(is_whole))
     }
 
-    fn answer(&mut self) -> Result<Answer, Failure> {
+    fn answer(&mut self) -> Answer {
         let jobs = std::mem::take(&mut self.jobs);
         let found = std::mem::take(&mut self.found);
-        let answers = jobs.into_iter().zip(found).map(|(job, found)| {
-            Ok(match found {
-                Found::Stored { now } => Enqueued::Created(whole(new_view(job, now))?),
-                Found::Known(view) => Enqueued::Created(whole(*view)?),
-                Found::Seen(view) => {
-                    let kept = view.record.names.idempotency.as_deref();
-                    if is_same(job.idempotency.as_deref(), kept) {
-                        Enqueued::Replayed(whole(*view)?)
-                    } else {
-                        Enqueued::KeyReused
-                    }
-                }
-                Found::Full => Enqueued::QueueFull,
-            })
+        let answers = jobs.into_iter().zip(found).map(|(job, found)| match found {
+            Found::Stored { now } => Enqueued::Created(as_stored(job, now)),
+            Found::Known(earlier) => Enqueued::Created(earlier.job()),
+            Found::Seen(earlier) => earlier.replayed(job.idempotency.as_deref()),
+            Found::Full => Enqueued::QueueFull,
         });
-        answers.collect::<Result<_, _>>().map(Answer::Enqueued)
+        Answer::Enqueued(answers.collect())
     }
 
     fn step(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
@@ -149,15 +212,12 @@ impl Enqueue {
             if !self.fetch.is_empty() {
                 return Ok(Step::Send(self.fetch.calls()));
             }
-        } else if !self.fill(replies)? {
+        } else if !self.fill(replies)? && self.tries + 1 < TRIES {
             self.found.clear();
             self.tries += 1;
-            if self.tries == TRIES {
-                return Err(Failure::Overtaken(NAME));
-            }
             return self.calls().map(Step::Send);
         }
-        self.answer().map(Step::Done)
+        Ok(Step::Done(self.answer()))
     }
 }
 
@@ -182,7 +242,7 @@ struct Batch {
     jobs: usize,
     bytes: usize,
     arguments: Vec<Vec<u8>>,
-    bodies: Vec<(asyncendpoints_core::ids::JobId, crate::keys::BodyKind)>,
+    bodies: Vec<(JobId, BodyKind)>,
 }
 
 impl Batch {
@@ -253,27 +313,19 @@ fn found(value: Value, now: u64) -> Result<Found, Failure> {
             let word = earlier.bytes()?;
             let id = id_of(&earlier.bytes()?)
                 .ok_or_else(|| crate::reply::missing(NAME, "id of an earlier job"))?;
-            let bytes = earlier.bytes()?;
-            let view = Box::new(view(NAME, id, &bytes, &earlier.bytes()?)?);
+            let found = Earlier::of(id, earlier.bytes()?, &earlier.bytes()?)?;
             match &*word {
-                b"known" => Ok(Found::Known(view)),
-                b"seen" => Ok(Found::Seen(view)),
+                b"known" => Ok(Found::Known(found)),
+                b"seen" => Ok(Found::Seen(found)),
                 _ => Err(crate::reply::missing(NAME, "word for an earlier job")),
             }
         }
     }
 }
 
-fn whole(view: View) -> Result<Job, Failure> {
-    let id = view.id;
-    view.job().map_err(|damage| Failure::Record {
-        id: id.to_string(),
-        damage: damage.to_string(),
-    })
-}
-
-fn is_same(wanted: Option<&Idempotency>, kept: Option<&Idempotency>) -> bool {
-    wanted == kept
+fn as_stored(job: NewJob, now: u64) -> Job {
+    // What was handed in is here, so no body is missing.
+    new_view(job, now).job().expect("a new job is whole")
 }
 
 /// Where a scope and key are looked up. Both are part of the record, so two of the same digest are still told apart.

@@ -1,14 +1,20 @@
-//! What the server says of itself that concerns durability: the facts that `doctor` judges.
+//! What the server says of itself that concerns durability, and what this user may do: the facts that `doctor` judges.
+
+use std::sync::Arc;
 
 use redis::Value;
 
 use super::stats::pairs;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
+use crate::keys::KeySpace;
 use crate::reply::bytes;
 use crate::request::Answer;
 
 const NAME: &str = "inspect";
+
+/// What this user may not do.
+const REFUSED: &str = "refused";
 
 /// What a server is asked for by name, where it allows that.
 const SETTINGS: [&str; 6] = [
@@ -34,51 +40,106 @@ const TOLD: [(&str, &str); 10] = [
     ("maxmemory_policy", "maxmemory-policy"),
 ];
 
-/// `INFO`, and `CONFIG GET` for each setting: one by one, because a server before 7 takes one name at a time.
-pub(crate) struct Inspect;
+/// Whom nobody else listens to: what is published there only shows whether it may be.
+const PROBE: &[u8] = b"probe";
+
+type Facts = Vec<(String, String)>;
+
+/// `INFO`, `CONFIG GET` for each setting, one by one, because a server before 7 takes one name at a time; and what a
+/// user without rights to channels is told.
+pub(crate) struct Inspect {
+    space: Arc<KeySpace>,
+    /// What is known when only the right to subscribe is asked for.
+    facts: Option<Facts>,
+}
 
 impl Inspect {
-    fn facts(replies: Vec<Value>) -> Result<Answer, Failure> {
-        let mut replies = replies.into_iter();
-        let mut facts = Vec::new();
-        let info = replies.next().unwrap_or(Value::Nil);
-        // A server that forbids CONFIG, as hosted ones do, answers with an error: then INFO is all there is; or the
-        // other way round.
-        for (name, reply) in SETTINGS.iter().zip(replies) {
-            if matches!(reply, Value::ServerError(_)) {
-                continue;
-            }
-            for (_, value) in pairs(NAME, reply)? {
-                facts.push(((*name).to_owned(), text(value)?));
-            }
-        }
-        let info = match info {
-            Value::ServerError(_) => String::new(),
-            told => text(told)?,
-        };
-        for line in info.lines() {
-            let Some((word, value)) = line.split_once(':') else {
-                continue;
-            };
-            let told = TOLD.iter().find(|(known, _)| *known == word);
-            let Some((_, name)) = told else { continue };
-            if facts.iter().all(|(known, _)| known != name) {
-                facts.push(((*name).to_owned(), as_setting(word, value)));
-            }
-        }
-        Ok(Answer::Facts(facts))
+    pub(crate) const fn new(space: Arc<KeySpace>) -> Self {
+        Self { space, facts: None }
     }
+
+    fn probe(&self) -> Vec<u8> {
+        [self.space.channels(), PROBE].concat()
+    }
+
+    fn step(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
+        let mut replies = replies.into_iter();
+        if let Some(mut facts) = self.facts.take() {
+            // Servers before 7 do not know the question, and not every user may ask it.
+            if let Some(Value::BulkString(_) | Value::VerbatimString { .. }) = replies.next() {
+                facts.push(("subscribe".to_owned(), REFUSED.to_owned()));
+            }
+            return Ok(Step::Done(Answer::Facts(facts)));
+        }
+        let published = replies.next().unwrap_or(Value::Nil);
+        let user = replies.next().unwrap_or(Value::Nil);
+        let mut facts = settings(replies)?;
+        let channels = String::from_utf8_lossy(self.space.channels()).into_owned();
+        facts.push(("channels".to_owned(), channels));
+        if matches!(published, Value::ServerError(error) if error.code() == "NOPERM") {
+            facts.push(("publish".to_owned(), REFUSED.to_owned()));
+        }
+        if matches!(user, Value::ServerError(_)) {
+            return Ok(Step::Done(Answer::Facts(facts)));
+        }
+        let user = text(user)?;
+        let ask = Call::command(&[
+            b"ACL",
+            b"DRYRUN",
+            user.as_bytes(),
+            b"SUBSCRIBE",
+            &self.probe(),
+        ]);
+        facts.push(("user".to_owned(), user));
+        self.facts = Some(facts);
+        Ok(Step::Send(vec![ask]))
+    }
+}
+
+/// What `INFO` and `CONFIG GET` told.
+fn settings(mut replies: impl Iterator<Item = Value>) -> Result<Facts, Failure> {
+    let mut facts = Vec::new();
+    let info = replies.next().unwrap_or(Value::Nil);
+    // A server that forbids CONFIG, as hosted ones do, answers with an error: then INFO is all there is; or the
+    // other way round.
+    for (name, reply) in SETTINGS.iter().zip(replies) {
+        if matches!(reply, Value::ServerError(_)) {
+            continue;
+        }
+        for (_, value) in pairs(NAME, reply)? {
+            facts.push(((*name).to_owned(), text(value)?));
+        }
+    }
+    let info = match info {
+        Value::ServerError(_) => String::new(),
+        told => text(told)?,
+    };
+    for line in info.lines() {
+        let Some((word, value)) = line.split_once(':') else {
+            continue;
+        };
+        let told = TOLD.iter().find(|(known, _)| *known == word);
+        let Some((_, name)) = told else { continue };
+        if facts.iter().all(|(known, _)| known != name) {
+            facts.push(((*name).to_owned(), as_setting(word, value)));
+        }
+    }
+    Ok(facts)
 }
 
 impl Conversation for Inspect {
     fn begin(&mut self) -> Step {
         let settings = SETTINGS.map(|name| Call::command(&[b"CONFIG", b"GET", name.as_bytes()]));
-        let info = Call::command(&[b"INFO"]);
-        Step::Send([info].into_iter().chain(settings).collect())
+        let first = [
+            Call::command(&[b"PUBLISH", &self.probe(), b""]),
+            Call::command(&[b"ACL", b"WHOAMI"]),
+            Call::command(&[b"INFO"]),
+        ];
+        Step::Send(first.into_iter().chain(settings).collect())
     }
 
     fn resume(&mut self, replies: Vec<Value>) -> Step {
-        Self::facts(replies).map_or_else(Step::Failed, Step::Done)
+        self.step(replies).unwrap_or_else(Step::Failed)
     }
 
     fn takes_errors(&self) -> bool {

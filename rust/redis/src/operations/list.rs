@@ -19,7 +19,7 @@ use super::unreadable::shown;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
 use crate::keys::{KeySpace, id_bytes, id_of};
-use crate::record::{Damage, Record, View, decode};
+use crate::record::{Damage, Record, View, decode, decode_head};
 use crate::reply::{self, Reply, missing, only};
 use crate::request::Answer;
 use crate::script::{Access, Script, compose};
@@ -91,10 +91,19 @@ struct Place {
     id: JobId,
 }
 
-/// A job as it was read; bodies in keys of their own may be missing.
+/// A job as it was read.
 struct Entry {
     place: Place,
     view: View,
+    /// Whether only the beginning of its record was read.
+    is_cut: bool,
+}
+
+impl Entry {
+    /// Whether something of it is still to be read: what was cut off, or bodies in keys of their own.
+    fn is_partial(&self) -> bool {
+        self.is_cut || self.view.record.out().next().is_some()
+    }
 }
 
 /// What is behind a page.
@@ -115,8 +124,8 @@ pub(crate) struct List {
     /// The job that was looked at last.
     last: Option<Place>,
     looked_at: usize,
-    page: Vec<View>,
-    /// Where the page ended; from then on only bodies are read.
+    page: Vec<Entry>,
+    /// Where the page ended; from then on only what its jobs lack is read.
     end: Option<End>,
 }
 
@@ -227,7 +236,7 @@ impl List {
             self.looked_at += 1;
             self.last = Some(entry.place);
             if self.wanted.matches_record(&entry.view.record) {
-                self.page.push(entry.view);
+                self.page.push(entry);
             }
         }
         if !has_more {
@@ -238,19 +247,21 @@ impl List {
         Ok(())
     }
 
-    /// Read again, with their bodies, jobs some of whose bodies lie in keys of their own.
+    /// Read again, and whole, the jobs of which something is still to be read.
     fn partial(&self) -> Vec<Call> {
-        let partial = self.page.iter().filter(|view| is_partial(view));
+        let partial = self.page.iter().filter(|entry| entry.is_partial());
         partial
-            .map(|view| get::read(&self.space, view.id, self.now))
+            .map(|entry| get::read(&self.space, entry.view.id, self.now))
             .collect()
     }
 
     fn finish(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
         let mut replies = replies.into_iter();
         let mut jobs = Vec::with_capacity(self.page.len());
-        for view in std::mem::take(&mut self.page) {
-            if !is_partial(&view) {
+        for entry in std::mem::take(&mut self.page) {
+            let is_partial = entry.is_partial();
+            let view = entry.view;
+            if !is_partial {
                 jobs.push(view.job().map_err(strange_job)?);
                 continue;
             }
@@ -298,25 +309,22 @@ impl Conversation for List {
     }
 }
 
-fn is_partial(view: &View) -> bool {
-    view.record.out().next().is_some()
-}
-
 fn strange_job(damage: Damage) -> Failure {
     missing(NAME, &format!("whole job: {damage}"))
 }
 
-/// Jobs as `lib/listed.lua` gives them: id, record and the end of the lease for each.
+/// Jobs as `lib/listed.lua` gives them: id, record or its beginning, and the end of the lease for each.
 fn read_entries(mut reply: Reply, chunk: u64) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::with_capacity(reply.len() / 3);
     while reply.len() > 0 {
         let id = id_of(&reply.bytes()?).ok_or_else(|| missing(NAME, "id of a job"))?;
-        let bytes = reply.bytes()?;
+        let found = reply.value()?;
         let lease_until = match reply.value()? {
             Value::Nil => None,
             value => Some(score(NAME, &reply::bytes(NAME, value)?)?),
         };
-        let record = decode(&bytes).unwrap_or_else(|damage| shown(id, &bytes, damage));
+        let is_cut = matches!(found, Value::Array(_));
+        let record = read_record(id, found)?;
         let place = Place {
             chunk,
             created_at: record.created_at,
@@ -327,9 +335,31 @@ fn read_entries(mut reply: Reply, chunk: u64) -> Result<Vec<Entry>, Failure> {
             record,
             lease_until,
         };
-        entries.push(Entry { place, view });
+        entries.push(Entry {
+            place,
+            view,
+            is_cut,
+        });
     }
     Ok(entries)
+}
+
+/// A record, or its beginning where it is large: that is in an array, with a second member where it is no record.
+fn read_record(id: JobId, found: Value) -> Result<Record, Failure> {
+    let (bytes, read) = if let Value::Array(_) = found {
+        let mut parts = Reply::array(NAME, found)?;
+        let bytes = parts.bytes()?;
+        let read = match parts.take() {
+            None => decode_head(&bytes),
+            Some(_) => Err(Damage::Short),
+        };
+        (bytes, read)
+    } else {
+        let bytes = reply::bytes(NAME, found)?;
+        let read = decode(&bytes);
+        (bytes, read)
+    };
+    Ok(read.unwrap_or_else(|damage| shown(id, &bytes, damage)))
 }
 
 /// The cursor behind a job, which holds when the job is gone.

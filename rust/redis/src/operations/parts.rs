@@ -10,8 +10,8 @@ use redis::Value;
 use crate::call::Call;
 use crate::conversation::Failure;
 use crate::keys::{BodyKind, KeySpace};
-use crate::record::{MARK, View, decode};
-use crate::reply;
+use crate::record::MARK;
+use crate::reply::{self, Reply};
 
 /// How many jobs one script call takes at most: what bounds how long others wait for it.
 pub(crate) const JOBS_A_CALL: usize = 200;
@@ -96,29 +96,6 @@ impl Queues {
     }
 }
 
-/// A job from the bytes of its record and the score of its lease, where it has one.
-pub(crate) fn view(
-    operation: &'static str,
-    id: JobId,
-    bytes: &[u8],
-    lease: &[u8],
-) -> Result<View, Failure> {
-    let record = decode(bytes).map_err(|damage| Failure::Record {
-        id: id.to_string(),
-        damage: damage.to_string(),
-    })?;
-    let lease_until = if lease.is_empty() {
-        None
-    } else {
-        Some(score(operation, lease)?)
-    };
-    Ok(View {
-        id,
-        record,
-        lease_until,
-    })
-}
-
 /// A score that is a time. Redis writes large ones as floats.
 pub(crate) fn score(operation: &'static str, digits: &[u8]) -> Result<u64, Failure> {
     let text = std::str::from_utf8(digits).unwrap_or_default();
@@ -160,7 +137,7 @@ impl Fetch {
         for kind in kinds {
             self.wanted.push((index, kind));
             self.calls
-                .push(Call::command(&[b"GET", &space.body(id, kind)]));
+                .push(Call::command(&[b"MGET", &space.body(id, kind)]));
         }
     }
 
@@ -181,6 +158,8 @@ impl Fetch {
     ) -> Result<Vec<(usize, BodyKind, Body)>, Failure> {
         let mut bodies = Vec::with_capacity(self.wanted.len());
         for ((index, kind), value) in self.wanted.into_iter().zip(replies) {
+            // Where something else lies in the key, MGET has nil where GET has an error.
+            let value = Reply::array(operation, value)?.value()?;
             if value != Value::Nil {
                 bodies.push((index, kind, Body::from(reply::bytes(operation, value)?)));
             }

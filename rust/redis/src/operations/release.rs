@@ -1,9 +1,11 @@
 //! Release a claim: give back, uncharged, every run that it began and that still runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asyncendpoints_core::answer::{Settled, Settlement};
 use asyncendpoints_core::decide::{Facts, RunEvent, Verdict, decide};
+use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::retry::Backoff;
 use redis::Value;
 
@@ -20,17 +22,22 @@ pub(super) static SCRIPT: Script = Script::new(
     "release_claim",
     Access::Reads,
     "shard",
-    "now:time mark:bytes running:state",
+    "now:time mark:bytes running:state from:text",
     compose!("release_claim": "keys" "record"),
 );
 
 const NAME: &str = "release_claim";
 
-/// Finds the runs of a claim, then settles them as released.
+/// Where the leases begin, and what the server says at their end.
+const BEGIN: &[u8] = b"0";
+
+/// Finds the runs of a claim, page by page, then settles them as released.
 pub(crate) struct ReleaseClaim {
     space: Arc<KeySpace>,
     mark: [u8; 8],
     now: Option<u64>,
+    /// What was found on the pages up to here. A page may name a job that an earlier one had.
+    found: BTreeMap<JobId, Settlement>,
     settle: Option<Settle>,
 }
 
@@ -40,7 +47,16 @@ impl ReleaseClaim {
             space,
             mark: mark_of(claim_id),
             now,
+            found: BTreeMap::new(),
             settle: None,
+        }
+    }
+
+    fn look(&self, from: Vec<u8>) -> Call {
+        Call::Script {
+            script: &SCRIPT,
+            keys: self.space.shard_keys(),
+            args: vec![time(self.now), self.mark.to_vec(), code(CLAIMED), from],
         }
     }
 
@@ -49,13 +65,13 @@ impl ReleaseClaim {
         let (Some(verdict), Some(verdict_if_canceled)) = (released(false), released(true)) else {
             return Ok(Step::Done(Answer::Count(0)));
         };
-        let mut settlements = Vec::with_capacity(reply.len() / 3);
+        let next = reply.bytes()?;
         while reply.len() > 0 {
             let id = id_of(&reply.bytes()?).ok_or_else(|| reply::missing(NAME, "id of a job"))?;
             let fence = reply.number()?;
             let queue = String::from_utf8(reply.bytes()?)
                 .map_err(|_| reply::missing(NAME, "name of a queue"))?;
-            settlements.push(Settlement {
+            let settlement = Settlement {
                 id,
                 fence,
                 queue: Some(Arc::from(queue)),
@@ -65,8 +81,13 @@ impl ReleaseClaim {
                 only_expired: false,
                 result: None,
                 error: None,
-            });
+            };
+            self.found.insert(id, settlement);
         }
+        if next != BEGIN {
+            return Ok(Step::Send(vec![self.look(next)]));
+        }
+        let settlements = std::mem::take(&mut self.found).into_values().collect();
         let mut settle = Settle::new(Arc::clone(&self.space), settlements, self.now);
         let step = settle.begin();
         self.settle = Some(settle);
@@ -76,12 +97,7 @@ impl ReleaseClaim {
 
 impl Conversation for ReleaseClaim {
     fn begin(&mut self) -> Step {
-        let args = vec![time(self.now), self.mark.to_vec(), code(CLAIMED)];
-        Step::Send(vec![Call::Script {
-            script: &SCRIPT,
-            keys: self.space.shard_keys(),
-            args,
-        }])
+        Step::Send(vec![self.look(BEGIN.to_vec())])
     }
 
     fn resume(&mut self, replies: Vec<Value>) -> Step {

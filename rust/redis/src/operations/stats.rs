@@ -1,4 +1,4 @@
-//! Stats, and when a sweep has something to do next. Both look first which queues there are.
+//! Stats. They look first which queues there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,44 +15,28 @@ use crate::reply::{Reply, bytes, missing, number, only};
 use crate::request::Answer;
 use crate::script::{Access, Script, compose};
 
-pub(super) static STATS: Script = Script::new(
-    "stats",
+const NAME: &str = "stats";
+
+pub(super) static SCRIPT: Script = Script::new(
+    NAME,
     Access::Reads,
     "shard (ready due)*",
     "now:time",
     compose!("stats": "keys" "now"),
 );
 
-pub(super) static NEXT_DUE: Script = Script::new(
-    "next_due",
-    Access::Reads,
-    "shard (ready due)*",
-    "now:time",
-    compose!("next_due": "keys"),
-);
-
 /// Looks which queues there are, then reads about them.
-pub(crate) struct Survey {
+pub(crate) struct Stats {
     space: Arc<KeySpace>,
-    script: &'static Script,
     now: Option<u64>,
     /// The queues with waiting jobs.
     queues: Option<Vec<Arc<str>>>,
 }
 
-impl Survey {
-    pub(crate) const fn stats(space: Arc<KeySpace>, now: Option<u64>) -> Self {
-        Self::new(space, &STATS, now)
-    }
-
-    pub(crate) const fn next_due(space: Arc<KeySpace>, now: Option<u64>) -> Self {
-        Self::new(space, &NEXT_DUE, now)
-    }
-
-    const fn new(space: Arc<KeySpace>, script: &'static Script, now: Option<u64>) -> Self {
+impl Stats {
+    pub(crate) const fn new(space: Arc<KeySpace>, now: Option<u64>) -> Self {
         Self {
             space,
-            script,
             now,
             queues: None,
         }
@@ -63,35 +47,28 @@ impl Survey {
         self.space
             .queue_keys(queues.iter().map(AsRef::as_ref), &mut keys);
         Call::Script {
-            script: self.script,
+            script: &SCRIPT,
             keys,
             args: vec![time(self.now)],
         }
     }
 
     fn step(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
-        let value = only(self.script.name, replies)?;
+        let value = only(NAME, replies)?;
         let Some(queues) = self.queues.take() else {
-            let queues = waiting(&counts(self.script.name, value)?);
+            let queues = waiting(&counts(NAME, value)?);
             let call = self.ask(&queues);
             self.queues = Some(queues);
             return Ok(Step::Send(vec![call]));
         };
-        if self.script.name == NEXT_DUE.name {
-            let time = match value {
-                Value::Nil => None,
-                value => Some(number(self.script.name, &value)?),
-            };
-            return Ok(Step::Done(Answer::Time(time)));
-        }
-        let mut reply = Reply::array(self.script.name, value)?;
-        let counts = counts(self.script.name, reply.value()?)?;
+        let mut reply = Reply::array(NAME, value)?;
+        let counts = counts(NAME, reply.value()?)?;
         let mut ages = reply.nested()?;
         let mut oldest_ready = Vec::new();
         for queue in queues {
             match ages.value()? {
                 Value::Nil => {}
-                age => oldest_ready.push((queue, number(self.script.name, &age)?)),
+                age => oldest_ready.push((queue, number(NAME, &age)?)),
             }
         }
         Ok(Step::Done(Answer::Stats {
@@ -101,7 +78,7 @@ impl Survey {
     }
 }
 
-impl Conversation for Survey {
+impl Conversation for Stats {
     fn begin(&mut self) -> Step {
         Step::Send(vec![Call::command(&[b"HGETALL", &self.space.key("stat")])])
     }

@@ -3,9 +3,13 @@
 use asyncendpoints_core::answer::Enqueued;
 use asyncendpoints_core::job::{Body, NewJob};
 use asyncendpoints_core::memory::MemoryStore;
+use asyncendpoints_core::state::State;
+use asyncendpoints_redis::keys::{BodyKind, id_bytes};
+use asyncendpoints_redis::request::{Answer, Operation};
 use redis::Value;
 
 use crate::asking::{NOW, id, job, keyed};
+use crate::checking::{claim, findings};
 use crate::server::Server;
 
 fn both(jobs: Vec<NewJob>, max_queued: Option<u64>) -> (Vec<Enqueued>, Vec<Enqueued>) {
@@ -68,4 +72,71 @@ fn a_stored_job_takes_few_bytes() {
         panic!("{value:?}")
     };
     assert!(bytes <= 188, "{bytes} bytes");
+}
+
+#[test]
+fn a_replayed_job_that_cannot_be_read_is_shown_as_failed_and_fails_no_other_submission() {
+    let large = |number| NewJob {
+        payload: Some(Body::from(vec![1; 5_000])),
+        ..keyed(number, "k", 1)
+    };
+    let mut server = Server::start();
+    server.enqueue(vec![large(1)], None, NOW);
+    let key = server.space().key("job");
+    let Value::BulkString(whole) = server.command(&[b"HGET", &key, &id_bytes(id(1))]) else {
+        panic!("no record");
+    };
+    let body = server.space().body(id(1), BodyKind::Payload);
+    let harm = |server: &mut Server, harm: usize| {
+        let mut bytes = whole.clone();
+        match harm {
+            0 => bytes[0] = 7,
+            1 => bytes.truncate(60),
+            2 => drop(server.command(&[b"DEL", &body])),
+            _ => drop(server.command(&[b"RPUSH", &body, b"something else"])),
+        }
+        server.command(&[b"HSET", &key, &id_bytes(id(1)), &bytes]);
+    };
+    for number in 0..4 {
+        harm(&mut server, number);
+        let other = 10 + u8::try_from(number).unwrap();
+        let found = server.enqueue(vec![large(1), job(other), large(2)], None, NOW);
+        let [
+            Enqueued::Created(known),
+            Enqueued::Created(stored),
+            Enqueued::Replayed(replayed),
+        ] = &found[..]
+        else {
+            panic!("{found:?}");
+        };
+        assert_eq!(stored.id, id(other));
+        let Answer::Job(Some(read)) = server.ask(Operation::Get(id(1)), NOW) else {
+            panic!("no job");
+        };
+        assert_eq!(read.state, State::Failed);
+        assert_eq!((known, replayed), (&*read, &*read));
+    }
+}
+
+#[test]
+fn a_body_that_is_something_else_fails_its_job_and_no_other() {
+    let mut server = Server::start();
+    let large = NewJob {
+        payload: Some(Body::from(vec![1; 5_000])),
+        ..job(1)
+    };
+    server.enqueue(vec![large], None, NOW);
+    let body = server.space().body(id(1), BodyKind::Payload);
+    server.command(&[b"DEL", &body]);
+    server.command(&[b"RPUSH", &body, b"something else"]);
+    let Answer::Job(Some(shown)) = server.ask(Operation::Get(id(1)), NOW) else {
+        panic!("no job");
+    };
+    assert_eq!(shown.state, State::Failed);
+    assert_eq!(claim(&mut server, "default", NOW).claims, []);
+    let Answer::Job(Some(kept)) = server.ask(Operation::Get(id(1)), NOW) else {
+        panic!("no job");
+    };
+    assert_eq!(kept.state, State::Failed);
+    assert_eq!(findings(&mut server, 100), Vec::<String>::new());
 }

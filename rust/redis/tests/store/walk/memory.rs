@@ -87,7 +87,6 @@ pub(crate) fn answer(store: &mut MemoryStore, operation: Operation, now: u64) ->
             store.pause(&queue, paused);
             Answer::Done
         }
-        Operation::NextDue => Answer::Time(store.next_due()),
         Operation::Open
         | Operation::Ping
         | Operation::Watch { .. }

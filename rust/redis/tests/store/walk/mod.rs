@@ -132,7 +132,6 @@ impl Walk {
             self.both(&Operation::Get(id));
         }
         self.both(&Operation::Stats);
-        self.both(&Operation::NextDue);
         for state in [None, Some(State::Failed), Some(State::Queued)] {
             for owner in [None, Some("owner-1")] {
                 let (expected, listed) = (
@@ -240,7 +239,6 @@ impl Walk {
                 paused: false,
             });
         }
-        self.both(&Operation::NextDue);
         self.compare();
         let left = self.redis.command(&[b"KEYS", b"*"]);
         let kept = self.redis.space().key("ctl");

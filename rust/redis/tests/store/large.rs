@@ -1,0 +1,165 @@
+//! Much is read in bounded parts.
+
+use std::sync::Arc;
+
+use asyncendpoints_core::answer::Settlement;
+use asyncendpoints_core::decide::{Facts, RunEvent, decide};
+use asyncendpoints_core::job::{Body, NewJob};
+use asyncendpoints_core::retry::Backoff;
+use asyncendpoints_redis::conversation::{Step, converse};
+use asyncendpoints_redis::keys::id_bytes;
+use asyncendpoints_redis::request::{Answer, Operation, Request};
+use redis::Value;
+
+use crate::asking::{NOW, id, job};
+use crate::checking::claim;
+use crate::server::Server;
+
+/// Run the one job of the queue, which then waits again with an error of so many bytes.
+fn fail(server: &mut Server, bytes: usize) {
+    for run in claim(server, "default", NOW).claims {
+        let facts = Facts::running(run.attempt, run.max_attempts, false);
+        let backoff = Backoff::Fixed { delay_ms: 0 };
+        let verdict = decide(facts, RunEvent::Raised, &backoff, 0).expect("a running job");
+        let settlement = Settlement {
+            id: run.id,
+            fence: run.fence,
+            queue: Some(Arc::clone(&run.queue)),
+            verdict,
+            verdict_if_canceled: verdict,
+            nonce: run.fence,
+            only_expired: false,
+            result: None,
+            error: Some(Body::from(vec![b'1'; bytes])),
+        };
+        server.ask(Operation::Settle(vec![settlement]), NOW);
+    }
+}
+
+fn list(limit: usize) -> Operation {
+    Operation::List {
+        state: None,
+        queue: None,
+        handler: None,
+        owner: None,
+        cursor: None,
+        limit,
+    }
+}
+
+/// How many bytes are in a reply.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::BulkString(bytes) => bytes.len(),
+        Value::Array(members) => members.iter().map(size).sum(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn a_page_of_the_listing_does_not_carry_the_errors_of_jobs_that_it_does_not_show() {
+    let mut server = Server::start();
+    let others = (1..=100).map(|number| NewJob {
+        max_attempts: 5,
+        ..job(number)
+    });
+    for other in others {
+        server.enqueue(vec![other], None, NOW);
+        for _ in 0..4 {
+            fail(&mut server, 4_000);
+        }
+        let done = claim(&mut server, "default", NOW);
+        assert_eq!(done.claims.len(), 1);
+    }
+    let request = Request {
+        operation: list(1),
+        now: Some(NOW),
+    };
+    let space = Arc::new(server.space().clone());
+    let mut conversation = converse(&space, request);
+    let mut step = conversation.begin();
+    let mut bytes = 0;
+    while let Step::Send(calls) = step {
+        let replies: Vec<Value> = calls.iter().map(|call| server.send(call)).collect();
+        bytes += replies.iter().map(size).sum::<usize>();
+        step = conversation.resume(replies);
+    }
+    assert!(bytes < 50_000, "{bytes} bytes for one job");
+    let Step::Done(Answer::Page(page)) = step else {
+        panic!("no page");
+    };
+    let Answer::Job(whole) = server.ask(Operation::Get(page.jobs[0].id), NOW) else {
+        panic!("no job");
+    };
+    assert!(page.jobs == [*whole.expect("a job")]);
+    assert_eq!(page.jobs[0].runs.len(), 5);
+}
+
+#[test]
+fn a_large_record_that_cannot_be_read_is_listed_as_failed() {
+    let mut server = Server::start();
+    server.enqueue(vec![job(1)], None, NOW);
+    fail(&mut server, 6_000);
+    let key = server.space().key("job");
+    let Value::BulkString(mut bytes) = server.command(&[b"HGET", &key, &id_bytes(id(1))]) else {
+        panic!("no record");
+    };
+    for (at, harm) in [(0, 7), (bytes.len() - 1, 1)] {
+        let whole = bytes.clone();
+        bytes[at] = harm;
+        bytes.truncate(bytes.len() - usize::from(at > 0));
+        server.command(&[b"HSET", &key, &id_bytes(id(1)), &bytes]);
+        let Answer::Job(Some(shown)) = server.ask(Operation::Get(id(1)), NOW) else {
+            panic!("no job");
+        };
+        let Answer::Page(page) = server.ask(list(10), NOW) else {
+            panic!("no page");
+        };
+        assert_eq!(page.jobs, [*shown]);
+        bytes = whole;
+    }
+}
+
+#[test]
+fn a_claim_is_released_whole_though_no_call_reads_all_leases() {
+    let mut server = Server::start();
+    for number in 0..150 {
+        server.enqueue(vec![job(number)], None, NOW);
+        assert_eq!(claim(&mut server, "default", NOW + 60_000).claims.len(), 1);
+    }
+    let request = Request {
+        operation: Operation::ReleaseClaim {
+            claim_id: "claim".into(),
+        },
+        now: Some(NOW),
+    };
+    let space = Arc::new(server.space().clone());
+    let mut conversation = converse(&space, request);
+    let Step::Send(calls) = conversation.begin() else {
+        panic!("nothing is asked");
+    };
+    // The server says where to go on; as many leases as these it reads at once.
+    let [Value::Array(found)] = &calls
+        .iter()
+        .map(|call| server.send(call))
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("no page");
+    };
+    assert_eq!(found[0], Value::BulkString(b"0".to_vec()));
+    // A page may repeat what an earlier one had: here the second is the first, and there is nothing more.
+    let mut first = found.clone();
+    first[0] = Value::BulkString(b"7".to_vec());
+    let step = conversation.resume(vec![Value::Array(first)]);
+    assert!(matches!(&step, Step::Send(calls) if calls.len() == 1));
+    let mut step = conversation.resume(vec![Value::Array(found.clone())]);
+    while let Step::Send(calls) = step {
+        let replies = calls.iter().map(|call| server.send(call)).collect();
+        step = conversation.resume(replies);
+    }
+    assert!(matches!(step, Step::Done(Answer::Count(150))), "{step:?}");
+    assert_eq!(
+        server.command(&[b"ZCARD", &space.key("lease")]),
+        Value::Int(0)
+    );
+}
