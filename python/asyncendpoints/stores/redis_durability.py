@@ -62,8 +62,9 @@ def channels(facts: Mapping[str, str]) -> Risk | None:
     if not lacking:
         return None
     user, pattern = facts.get("user", "the user in the store's URL"), facts.get("channels", "")
+    refused = " and ".join(command.upper() for command in lacking)
     return Risk(
-        f"The server refuses {' and '.join(command.upper() for command in lacking)} to {user} on this store's channels: "
+        f"The server refuses {refused} to {user} on this store's channels: "
         "jobs are stored and run, but workers and waiting requests find out by asking again, up to seconds later.",
         f"ACL SETUSER {facts.get('user', '<user>')} +publish +subscribe +unsubscribe +ping &{pattern}*",
     )

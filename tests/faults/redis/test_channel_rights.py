@@ -25,7 +25,7 @@ async def test_jobs_of_a_user_without_channels_are_accepted(caplog: pytest.LogCa
             rule = "ACL SETUSER app +publish +subscribe +unsubscribe +ping &{rights.0}:db3:*"
             assert any(rule in record.getMessage() for record in caplog.records)
             assert rule in [risk.remedy for risk in await store.risks()]
-            claim = {"worker": "worker-1", "queues": ["default"], "limit": 5, "lease_ms": 15_000}
+            claim: dict[str, Any] = {"worker": "worker-1", "queues": ["default"], "limit": 5, "lease_ms": 15_000}
             assert (await store.claim(claim_id="claim-1", **claim)).claims == []
             jobs = [NewJob(job_id=new_job_id(), handler="work") for _ in range(3)]
             answers = await asyncio.gather(*(store.enqueue([job]) for job in jobs))

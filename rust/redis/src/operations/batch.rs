@@ -166,3 +166,67 @@ fn size(operation: &Operation) -> (usize, usize) {
         _ => (0, 0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use asyncendpoints_core::ids::JobId;
+    use asyncendpoints_core::job::{NewJob, Retention};
+
+    use super::*;
+    use crate::conversation::{Failure, Step, converse};
+    use crate::keys::KeySpace;
+
+    fn enqueue(number: u8, queue: &str) -> Request {
+        let job = NewJob {
+            id: JobId::new(1, [number; 10]),
+            handler: "handler".into(),
+            queue: queue.into(),
+            priority: 0,
+            delay_ms: 0,
+            max_attempts: 1,
+            timeout_ms: 1_000,
+            retention: Retention {
+                completed_ms: 0,
+                failed_ms: 0,
+            },
+            idempotency: None,
+            owner: None,
+            request: None,
+            payload: None,
+            redrive_of: None,
+            origin: None,
+        };
+        let jobs = vec![job; usize::from(number)];
+        Request {
+            operation: Operation::Enqueue {
+                jobs,
+                max_queued: None,
+            },
+            now: None,
+        }
+    }
+
+    #[test]
+    fn one_that_cannot_be_asked_for_is_told_apart_from_those_merged_with_it() {
+        let requests = [
+            enqueue(1, "default"),
+            enqueue(2, &"q".repeat(256)),
+            enqueue(3, "default"),
+        ];
+        let merged = merge(requests.clone().into_iter().enumerate());
+        let [one] = merged.try_into().expect("one request");
+        assert!(one.is_shared());
+        let space = Arc::new(KeySpace::new("test", 0, 0));
+        let step = converse(&space, one.request.clone()).begin();
+        assert!(matches!(step, Step::Failed(Failure::TooLarge { .. })));
+        for (number, part) in one.apart().into_iter().enumerate() {
+            assert!(!part.is_shared());
+            assert_eq!(part.request, requests[number]);
+            let step = converse(&space, part.request.clone()).begin();
+            assert_eq!(matches!(step, Step::Failed(_)), number == 1);
+            assert_eq!(part.waiting().collect::<Vec<_>>(), [number]);
+        }
+    }
+}
