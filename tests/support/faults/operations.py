@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from asyncendpoints.stores.redis import RedisStore
-
 from asyncendpoints._core import NewJob, Settlement, new_job_id
+from asyncendpoints.stores.redis import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
