@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benches.peers.catalogue import Peer
 
 NAME: Final = "7-redis"
-REPEATS: Final = {"drain": 3, "enqueue": 2, "pickup": 1, "memory": 1, "workers": 1, "million": 1, "http": 2}
+REPEATS: Final = {"drain": 3, "enqueue": 3, "pickup": 3, "memory": 1, "workers": 3, "million": 3, "http": 3}
 """The parts, in their order, with how often each is repeated; bytes do not vary."""
 ALONE: Final = {"workers": scaling.second_worker, "million": scaling.long_queue}
 """What is measured of this library only."""
