@@ -76,7 +76,7 @@ OURS: Final = Peer(
     client=lambda: [sys.executable, "-m", "benches.peers.clients.ours"],
     worker=lambda: [
         *(sys.executable, "-m", "asyncendpoints", "worker", "benches.peers.clients.ours:jobs"),
-        *("--concurrency", "100"),
+        *("--concurrency", "100", "--log-level", "warning"),
     ],
     unsettled=_ours_unsettled,
     jobs=100_000,

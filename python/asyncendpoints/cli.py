@@ -27,6 +27,8 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 
 MAX_PROCESSES: Final = 1_000
 
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 _TARGET: Final = "module:jobs"
 _TARGET_HELP: Final = "where the application's AsyncEndpoints is"
 
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _work(options: argparse.Namespace) -> int:
     _name_process(options.process_name or ("supervisor" if options.processes > 1 else "worker"))
+    _set_up_logging(options.log_level)
     if options.processes > 1:
         return supervise(options.processes, _workers_arguments(options))
     jobs = find_jobs(options.target)
@@ -70,9 +73,14 @@ def _examine(options: argparse.Namespace) -> int:
 def _name_process(name: str) -> None:
     # What `%(processName)s` shows in the log, also in one that the application sets up.
     multiprocessing.current_process().name = name
+
+
+def _set_up_logging(level: str) -> None:
     if not logging.getLogger().handlers:
         line = "%(asctime)s %(levelname)s %(processName)s[%(process)d] %(name)s: %(message)s"
         logging.basicConfig(level=logging.INFO, format=line)
+    # The library's own, so that it holds as well where the application sets up the rest later.
+    logging.getLogger("asyncendpoints").setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,6 +113,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="leave the installed application's start-up and shutdown code out",
     )
+    worker.add_argument(
+        "--log-level",
+        type=str.upper,
+        choices=LOG_LEVELS,
+        default="INFO",
+        help="what asyncendpoints logs: INFO has a line for each job that ends, WARNING one for each that fails; "
+        "by default INFO",
+    )
     # What a supervisor tells its workers.
     worker.add_argument("--process-name", help=argparse.SUPPRESS)
     worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
@@ -126,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _workers_arguments(options: argparse.Namespace) -> list[str]:
-    arguments = ["worker", options.target]
+    arguments = ["worker", options.target, "--log-level", options.log_level.lower()]
     if options.concurrency is not None:
         arguments += ["--concurrency", str(options.concurrency)]
     if options.queues is not None:

@@ -143,6 +143,12 @@ def test_the_lifespan_can_be_left_out(project: Path) -> None:
     assert (printed, code) == (["worked 100 None"], 0), log
 
 
+def test_the_log_level_is_chosen_on_the_command_line(project: Path) -> None:
+    """With `--log-level warning` a worker whose jobs go well says nothing."""
+    printed, log, code = run(project, "--log-level", "warning", "--concurrency", "3", "--queues", "default,reports")
+    assert (printed[1], code, log) == ("worked 3 ('default', 'reports')", 0, "")
+
+
 def test_a_start_up_that_fails_ends_the_command(project: Path) -> None:
     """The exit code is 1, and the log says what the application said."""
     done = subprocess.run(

@@ -68,9 +68,15 @@ def test_a_count_of_processes_that_cannot_work_is_refused(processes: str, capsys
 @pytest.mark.parametrize(
     ("options", "handed"),
     [
-        ([], []),
-        (["--queues", "a=2,b", "--no-lifespan"], ["--queues", "a=2,b=1", "--no-lifespan"]),
-        (["--concurrency", "7", "--queues", "a,b"], ["--concurrency", "7", "--queues", "a,b"]),
+        ([], ["--log-level", "info"]),
+        (
+            ["--queues", "a=2,b", "--no-lifespan"],
+            ["--log-level", "info", "--queues", "a=2,b=1", "--no-lifespan"],
+        ),
+        (
+            ["--concurrency", "7", "--queues", "a,b", "--log-level", "WARNING"],
+            ["--log-level", "warning", "--concurrency", "7", "--queues", "a,b"],
+        ),
     ],
 )
 def test_several_processes_are_left_to_a_supervisor(
