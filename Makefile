@@ -32,6 +32,7 @@ demo: $(DEMO) $(BUILT) ## Build, and serve the demo on 127.0.0.1:8000 (PORT= mov
 	@exec $(BIN)/python -m examples.demo --port $(PORT)
 
 test: $(DEV) $(BUILT) ## Every test: Rust, then Python (PYTEST_ARGS= narrows the latter)
+	@sh tests/support/install_mariadb.sh
 	cargo test --locked --workspace
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
