@@ -68,7 +68,7 @@ wheel: $(WHEEL) ## Build the abi3 manylinux wheel, install it into a fresh envir
 	$(BIN)/python -m checks.wheel dist
 
 clean: ## Remove environments, builds and caches
-	rm -rf .venv target dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv target dist demo.db* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find python -name '*.so' -delete
 

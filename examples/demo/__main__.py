@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from examples.demo.app import app
+from examples.demo.app import FILE, app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GREETING = """
-The demo is running on {url} with the embedded memory store. Ctrl-C ends it.
+The demo is running on {url} and keeps its jobs in {file}.
+Ctrl-C ends it. End it as you like, with kill -9 too, and start it again: the jobs go on.
 
   {url}/docs            every route, to be tried in the browser
   {url}/openapi.json    the same for machines
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     bound = listen(options.host, options.port)
     url = f"http://{options.host}:{bound.getsockname()[1]}"
-    server = DemoServer(uvicorn.Config(app, log_level="warning"), GREETING.format(url=url))
+    server = DemoServer(uvicorn.Config(app, log_level="warning"), GREETING.format(url=url, file=FILE))
     # uvicorn raises the signal that stopped it once more when it has ended; here a stop is a clean end.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     with contextlib.suppress(KeyboardInterrupt):

@@ -1,7 +1,10 @@
 """Three asynchronous endpoints for curl: one with progress, one that is retried, one that takes a file."""
 
 import asyncio
-from typing import Annotated
+import os
+from pathlib import Path as File
+from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import FastAPI, Path
 from pydantic import BaseModel, Field
@@ -9,7 +12,11 @@ from pydantic import BaseModel, Field
 from asyncendpoints import AsyncEndpoints, Fixed, JobContext, JobError, Retry
 from examples.csv_profile.app import profile_csv
 
-jobs = AsyncEndpoints("memory://", concurrency=20)
+FILE: Final = File(os.environ.get("DEMO_FILE") or File(__file__).parents[2] / "demo.db").resolve()
+"""Where jobs are: in the directory that `make demo` is run in, unless the environment says otherwise."""
+
+# A short lease, so that what a killed demo was doing goes on soon after the next one has started.
+jobs = AsyncEndpoints(f"sqlite:///{quote(str(FILE))}", concurrency=20, lease_for=3.0)
 app = FastAPI(title="asyncendpoints demo")
 jobs.install(app, health=True)
 

@@ -20,9 +20,10 @@ EXAMPLES = 40
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve the demo."""
-    with Server.uvicorn("examples.demo.app:app", "--log-level", "info") as server:
+    place = {"DEMO_FILE": str(tmp_path_factory.mktemp("demo") / "demo.db")}
+    with Server.uvicorn("examples.demo.app:app", "--log-level", "info", environment=place) as server:
         yield server
 
 

@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 README = ROOT / "README.md"
 ADDRESS = "http://127.0.0.1:8000"
+PATIENCE = 60.0
 CONSOLE = [command for block in blocks(README, "console") for command in commands(block)]
 CURLS = [command for command in CONSOLE if command.line.startswith("curl ")]
 
@@ -33,10 +35,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def make_demo(port: int, folder: Path) -> Server:
+    """Serve the demo as the README says, with its file in a folder of the test's."""
+    return Server(["make", "demo", f"PORT={port}"], environment={"DEMO_FILE": str(folder / "demo.db")})
+
+
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
-    """Serve the demo as the README says, on a free port."""
-    with Server(["make", "demo", f"PORT={free_port()}"]) as server:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve the demo on a free port."""
+    with make_demo(free_port(), tmp_path_factory.mktemp("demo")) as server:
         yield server
 
 
@@ -57,17 +64,45 @@ def terminate(server: Server) -> None:
 
 
 @pytest.mark.parametrize("stop", [interrupt, terminate])
-def test_the_demo_prints_what_the_readme_shows_and_stops_cleanly(stop: Callable[[Server], None]) -> None:
+def test_the_demo_prints_what_the_readme_shows_and_stops_cleanly(
+    stop: Callable[[Server], None], tmp_path: Path
+) -> None:
     """`make demo` greets with its URL; Ctrl-C and SIGTERM end it in order."""
     (shown,) = [command for command in CONSOLE if command.line == "make demo"]
     port = free_port()
-    with Server(["make", "demo", f"PORT={port}"]) as server:
+    with make_demo(port, tmp_path) as server:
         assert httpx.get(server.url + "/readyz").status_code == 200
         stop(server)
         server.wait()
     assert shows(shown.expected.replace("8000", str(port)), server.output)
     assert "The demo has ended." in server.output
     assert "Traceback" not in server.output
+
+
+def seen(url: str, job: str, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """Look at a job until the condition holds for it, and return it."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        found = httpx.get(url + job, headers={"Prefer": "wait=1"}, timeout=30).json()
+        if condition(found):
+            return found
+        assert time.monotonic() < end, found
+
+
+def test_the_jobs_of_a_killed_demo_go_on_when_it_is_started_again(tmp_path: Path) -> None:
+    """Killed with SIGKILL in the middle of a report, the demo finishes it, and what had to wait, after a restart."""
+    with make_demo(free_port(), tmp_path) as first:
+        report = httpx.post(first.url + "/customers/7/reports", json={"title": "Autumn", "pages": 20})
+        payment = httpx.post(first.url + "/payments", json={"amount": 1}, headers={"Idempotency-Key": "one"})
+        jobs = [answer.headers["location"].removeprefix(first.url) for answer in (report, payment)]
+        begun = seen(first.url, jobs[0], lambda job: job["progress"])
+        assert begun["status"] == "in_progress"
+        os.killpg(first.process.pid, signal.SIGKILL)
+        first.wait()
+    with make_demo(free_port(), tmp_path) as second:
+        ended, paid = (seen(second.url, job, lambda job: job["finishedAt"]) for job in jobs)
+    assert (ended["status"], paid["status"]) == ("completed", "completed")
+    assert [attempt["outcome"] for attempt in ended["attempts"]] == ["lost", "completed"]
 
 
 def test_a_taken_port_is_told_with_the_remedy() -> None:
