@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.stores import url_parts
+from asyncendpoints.stores.url_parts import TIMEOUT
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
-TIMEOUT: Final = 5.0
-"""Seconds after which a call gives up, unless the URL says otherwise."""
-LONGEST_TIMEOUT: Final = 3_600.0
 MOST_REPLICAS: Final = 100
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+SHORTEST_TIMEOUT: Final = 0.05
 _FILES: Final = ("ca", "cert", "key")
 PARAMETERS: Final = ("namespace", "timeout", "wait_replicas", "db", *_FILES)
 """What may follow the question mark."""
@@ -78,7 +76,7 @@ def parse_redis_url(url: str) -> RedisAddress:
         raise ConfigurationError(f"a Redis URL has no part after '#'; its form is {_FORMS}")
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(f"{parts.scheme!r} is no scheme of a Redis URL; its form is {_FORMS}")
-    parameters = _parameters(parts.query)
+    parameters = url_parts.parameters(parts.query, PARAMETERS, "Redis")
     _require_tls_for_files(parts.scheme, parameters)
     is_unix = parts.scheme == "unix"
     database = "" if is_unix else parts.path.strip("/")
@@ -95,10 +93,12 @@ def parse_redis_url(url: str) -> RedisAddress:
         path=_socket(parts) if is_unix else None,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
-        database=_whole("the database", database or "0", 0, 2**31 - 1),
-        namespace=_namespace(parameters.get("namespace")),
-        timeout=_timeout(parameters.get("timeout")),
-        wait_replicas=_whole("wait_replicas", parameters.get("wait_replicas", "0"), 0, MOST_REPLICAS),
+        database=url_parts.whole("the database", database or "0", "Redis", least=0, most=2**31 - 1),
+        namespace=url_parts.namespace(parameters.get("namespace"), "Redis"),
+        timeout=url_parts.seconds("timeout", parameters.get("timeout"), "Redis", least=SHORTEST_TIMEOUT),
+        wait_replicas=url_parts.whole(
+            "wait_replicas", parameters.get("wait_replicas", "0"), "Redis", least=0, most=MOST_REPLICAS
+        ),
     )
 
 
@@ -113,18 +113,6 @@ def _refuse_bare_password(url: str) -> None:
         )
 
 
-def _parameters(query: str) -> dict[str, str]:
-    parameters: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in PARAMETERS:
-            known = ", ".join(PARAMETERS)
-            raise ConfigurationError(f"{name!r} is no parameter of a Redis URL; they are {known}")
-        if name in parameters:
-            raise ConfigurationError(f"the parameter {name!r} of the Redis URL is there more than once")
-        parameters[name] = value
-    return parameters
-
-
 def _require_tls_for_files(scheme: str, parameters: dict[str, str]) -> None:
     given = [name for name in _FILES if name in parameters]
     if given and scheme != "rediss":
@@ -137,33 +125,3 @@ def _socket(parts: SplitResult) -> str:
     if parts.hostname or not parts.path.startswith("/"):
         raise ConfigurationError(f"a unix:// URL names an absolute path, after three slashes; the forms are {_FORMS}")
     return unquote(parts.path)
-
-
-def _namespace(value: str | None) -> str | None:
-    if value is not None and not _NAME.fullmatch(value):
-        raise ConfigurationError(
-            f"namespace in the Redis URL must be a name that matches {_NAME.pattern}, not {value!r}"
-        )
-    return value
-
-
-def _timeout(value: str | None) -> float:
-    if value is None:
-        return TIMEOUT
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0.05 <= seconds <= LONGEST_TIMEOUT:
-        raise ConfigurationError(
-            f"timeout in the Redis URL must be a number of seconds from 0.05 to {LONGEST_TIMEOUT:g}, not {value!r}"
-        )
-    return seconds
-
-
-def _whole(what: str, value: str, least: int, most: int) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= 10 and least <= int(value) <= most):
-        raise ConfigurationError(
-            f"{what} in the Redis URL must be a whole number from {least} to {most}, not {value!r}"
-        )
-    return int(value)

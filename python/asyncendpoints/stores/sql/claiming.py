@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints._core import Claims
-from asyncendpoints.stores.sql import statements
+from asyncendpoints.stores.sql.queue_statements import CLAIMED
 from asyncendpoints.stores.sql.rows import claim_of
-from asyncendpoints.stores.sql.tables import IN_PROGRESS, QUEUED, SCHEDULED
+from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,48 +53,56 @@ def _named(names: Sequence[str]) -> dict[str, Any]:
 
 def _heads(tx: Transaction, names: Sequence[str]) -> dict[str, tuple[int | None, bool]]:
     """Return for each queue when its next scheduled job is due, and whether the queue is paused."""
-    found = tx.tuples(statements.heads(len(names)), of_state=SCHEDULED, **_named(names))
+    found = tx.tuples(tx.statements.queues.heads(len(names)), **_named(names))
     return {names[int(index)]: (due, bool(is_paused)) for index, due, is_paused in found}
 
 
 def _take(tx: Transaction, names: Sequence[str], limit: int) -> Sequence[Any]:
+    """Return the first jobs of the queues, locked where others write at the same time."""
     if not names or limit <= 0:
         return ()
-    first = statements.first_in_place(len(names), statements.CLAIMED)
-    return tx.rows(first, of_state=QUEUED, until=ANY, limit=limit, **_named(names))
+    first, numbers = tx.statements.queues.first, Counter(dict.fromkeys(names, limit))
+    if not tx.dialect.locks:
+        statement = first(len(names), state=QUEUED, columns=CLAIMED, locked=False)
+        return tx.rows(statement, until=ANY, limit=limit, **_named(names))
+    if len(names) > 1:
+        # How many of each queue, so that no more are locked than are taken.
+        statement = first(len(names), state=QUEUED, columns=("job_id", "queue"), locked=False)
+        peeked = tx.rows(statement, until=ANY, limit=limit, **_named(names))
+        numbers = Counter(row["queue"] for row in peeked)
+    statement = first(len(names), state=QUEUED, columns=CLAIMED, locked=True)
+    limits = {f"limit_{index}": numbers[name] for index, name in enumerate(names)}
+    return tx.rows(statement, until=ANY, **limits, **_named(names))
 
 
 def _begin(tx: Transaction, taken: Sequence[Any], *, worker: str, claim_id: str, until: int, now: int) -> None:
     ids = [row["job_id"] for row in taken]
     repeated = [row["job_id"] for row in taken if row["fence"]]
     if repeated:
-        tx.run(tx.grouped.keep_runs, ids=tx.packed(repeated))
-    same = {"until": until, "claim": claim_id, "worker": worker, "now": now}
-    tx.run_each(statements.claim, [_step(tx, job_id, QUEUED, IN_PROGRESS, **same) for job_id in ids])
+        tx.run(tx.statements.keep_runs, ids=tx.packed(repeated))
+    rows = [{"id": job_id} for job_id in ids]
+    tx.move_each(tx.statements.queues.claim, rows, until=until, claim=claim_id, worker=worker, now=now)
     tx.news.changed += ids
-
-
-def _step(tx: Transaction, job_id: str, of_state: int, to: int, **values: Any) -> dict[str, Any]:
-    return {"ns": tx.namespace, "id": job_id, "of_state": of_state, "to": to, **values}
 
 
 def promote_from(tx: Transaction, names: Sequence[str], now: int) -> None:
     """Make scheduled jobs of these queues queued whose time has come, earliest first."""
-    first = statements.first_in_place(len(names), (statements.J.job_id, statements.J.queue))
-    _promote(tx, tx.rows(first, of_state=SCHEDULED, until=now, limit=PROMOTIONS, **_named(names)), now)
+    columns, locks = ("job_id", "queue"), tx.dialect.locks
+    statement = tx.statements.queues.first(len(names), state=SCHEDULED, columns=columns, locked=locks)
+    limits = {f"limit_{index}": PROMOTIONS for index in range(len(names))} if locks else {"limit": PROMOTIONS}
+    _promote(tx, tx.rows(statement, until=now, **limits, **_named(names))[:PROMOTIONS], now)
 
 
 def promote(tx: Transaction, now: int) -> None:
     """Make scheduled jobs of every queue queued whose time has come, earliest first."""
-    _promote(tx, tx.rows(statements.due, now=now, limit=PROMOTIONS), now)
+    _promote(tx, tx.rows(tx.statements.queues.due, now=now, limit=PROMOTIONS), now)
 
 
 def _promote(tx: Transaction, due: Sequence[Any], now: int) -> None:
     if not due:
         return
-    ids = [row["job_id"] for row in due]
-    tx.run_each(statements.promote, [_step(tx, job_id, SCHEDULED, QUEUED, now=now) for job_id in ids])
-    tx.news.changed += ids
+    tx.move_each(tx.statements.queues.promote, [{"id": row["job_id"]} for row in due], now=now)
+    tx.news.changed += [row["job_id"] for row in due]
     tx.news.queues |= {row["queue"] for row in due}
 
 

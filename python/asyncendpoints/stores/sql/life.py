@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreTraits
 from asyncendpoints.stores.lease_table import LeaseTable, moment_of
 from asyncendpoints.stores.sql import schema
-from asyncendpoints.stores.sql.dialects import Sqlite
+from asyncendpoints.stores.sql.addresses import found_at
 from asyncendpoints.stores.sql.lines import Line
+from asyncendpoints.stores.sql.listening import Listening
 from asyncendpoints.stores.sql.renewing import Renewing
 from asyncendpoints.stores.sql.transaction import Ground
-from asyncendpoints.stores.sql.url import parse_sqlite_url
 from asyncendpoints.stores.sql.watching import Watching
 from asyncendpoints.stores.wakes import Listeners
 
 if TYPE_CHECKING:
-    from asyncendpoints.stores.lease_table import Moment
-    from asyncendpoints.stores.sql.transaction import News
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-_DURABILITY: Final = {
-    "NORMAL": "Jobs are in a file and survive every end of the process; a crash of the machine may lose the last ones.",
-    "FULL": "Jobs are written through to the disk before they are accepted.",
-}
+    from asyncendpoints.stores.lease_table import Moment
+    from asyncendpoints.stores.sql.dialect import Notice
+    from asyncendpoints.stores.sql.transaction import News
 
 _stores: weakref.WeakSet[SqlLife] = weakref.WeakSet()
 _abandoned: list[object] = []
@@ -37,19 +36,29 @@ class SqlLife:
     """What the SQL store is made of, without its operations.
 
     Args:
-        url: See `SqlStore`.
+        address: See `SqlStore`.
         namespace: See `SqlStore`.
+        prefix: See `SqlStore`.
+        schema: See `SqlStore`.
     """
 
-    def __init__(self, url: str, *, namespace: str = "default") -> None:
-        address = parse_sqlite_url(url)
-        self._dialect = Sqlite(address)
-        self.namespace = address.namespace or namespace
-        self._ground = Ground(self._dialect, self.namespace)
+    def __init__(
+        self,
+        address: str | Engine | AsyncEngine,
+        *,
+        namespace: str = "default",
+        prefix: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        place = found_at(address, namespace=namespace, prefix=prefix, schema=schema)
+        self._dialect = place.dialect
+        self.namespace = place.namespace
+        self._tables = place.tables
+        self._ground = Ground(place.dialect, place.tables, place.namespace)
         self._traits = StoreTraits(
             name=self._dialect.name,
-            address=str(address),
-            durability=_DURABILITY[address.synchronous],
+            address=self._dialect.address,
+            durability=self._dialect.durability,
             shared=True,
             lossless_wakeups=False,
             renews_under_held_gil=False,
@@ -67,10 +76,10 @@ class SqlLife:
 
     def _connect(self) -> None:
         dialect, ground = self._dialect, self._ground
-        self._writes = Line("asyncendpoints-writes", dialect.engine(writes=True), ground, self._tell)
-        self._reads = Line("asyncendpoints-reads", dialect.engine(writes=False), ground, self._tell)
+        self._writes = self._line("asyncendpoints-writes", writes=True)
+        self._reads = self._line("asyncendpoints-reads", writes=False)
         # What looks at many jobs does not keep those waiting who ask for one.
-        self._looks = Line("asyncendpoints-lists", dialect.engine(writes=False), ground, self._tell)
+        self._looks = self._line("asyncendpoints-lists", writes=False)
         self._watching = Watching(self._reads)
         self._renewing = Renewing(
             dialect.engine(writes=True),
@@ -79,10 +88,14 @@ class SqlLife:
             is_virtual=lambda: self._told is not None,
             on_cancels=self._listeners.cancel,
         )
+        self._listening = Listening(dialect, self.namespace, self._hear)
+
+    def _line(self, name: str, *, writes: bool) -> Line:
+        return Line(name, self._dialect.engine(writes=writes), self._ground, self._tell, writes=writes)
 
     def start_over(self) -> None:
         """Let go of what belongs to the parent process: a forked child's first act."""
-        _abandoned.append((self._writes, self._reads, self._looks, self._renewing, self._watching))
+        _abandoned.append((self._writes, self._reads, self._looks, self._renewing, self._watching, self._listening))
         self._users = 0
         self._start_over()
 
@@ -104,7 +117,7 @@ class SqlLife:
         if self._closed:
             self._closed = False
             self._connect()
-        await self._writes.call(lambda tx: schema.set_up(tx.connection))
+        await self._writes.call(schema.set_up)
         self._users += 1
 
     async def close(self) -> None:
@@ -116,13 +129,14 @@ class SqlLife:
         for keeper in tuple(self._keepers):
             await keeper.close()
         self._watching.close()
+        await asyncio.to_thread(self._listening.stop)
         await asyncio.to_thread(self._renewing.stop)
         for line in (self._writes, self._reads, self._looks):
             await line.close()
 
     async def ping(self) -> None:
         """Return if the database answers and its schema is current."""
-        await self._reads.call(lambda tx: schema.check(tx.connection))
+        await self._reads.call(schema.check)
 
     def keeper(self, *, worker: str, lease_ms: int, max_stall_ms: int) -> LeaseTable:
         """Make the lease keeper of a worker."""
@@ -138,6 +152,10 @@ class SqlLife:
 
     def _present(self) -> Moment:
         return moment_of(self._told)
+
+    def _hear(self, notice: Notice) -> None:
+        self._listeners.wake(notice.queues)
+        self._listeners.cancel(notice.cancels)
 
     def _tell(self, news: News) -> None:
         if news.queues:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, TypeVar
-
-from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.stores.sql.attempts import Attempts
+from asyncendpoints.stores.sql.crossing import crossing_to
+from asyncendpoints.stores.sql.dialect import Trouble
 from asyncendpoints.stores.sql.transaction import News, Transaction
 
 if TYPE_CHECKING:
@@ -58,13 +57,17 @@ class Line:
         engine: Leads to the database.
         ground: What the transactions stand on.
         tell: Hears what has happened, after each commit.
+        writes: Whether its transactions write.
     """
 
-    def __init__(self, name: str, engine: Engine, ground: Ground, tell: Callable[[News], None]) -> None:
+    def __init__(
+        self, name: str, engine: Engine, ground: Ground, tell: Callable[[News], None], *, writes: bool
+    ) -> None:
         self._name = name
         self._engine = engine
         self._ground = ground
         self._tell = tell
+        self._writes = writes
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._calls: list[_Call] = []
@@ -115,6 +118,8 @@ class Line:
     # In the thread.
 
     def _serve(self) -> None:
+        crossing = crossing_to(self._engine)
+        attempts = Attempts(self._engine, self._ground, writes=self._writes)
         is_closed = False
         while not is_closed:
             self._bell.wait()
@@ -122,53 +127,50 @@ class Line:
             with self._lock:
                 calls, self._calls = self._calls, []
                 is_closed = self._closed
-            for start in range(0, len(calls), TOGETHER):
-                self._together(calls[start : start + TOGETHER])
-        self._engine.dispose()
+            if calls:
+                crossing.run(lambda calls=calls: self._in_turn(attempts, calls))
+        crossing.run(self._engine.dispose)
+        crossing.close()
 
-    def _together(self, calls: Sequence[_Call]) -> None:
+    def _in_turn(self, attempts: Attempts, calls: Sequence[_Call]) -> None:
+        for start in range(0, len(calls), TOGETHER):
+            self._together(attempts, calls[start : start + TOGETHER])
+
+    def _together(self, attempts: Attempts, calls: Sequence[_Call]) -> None:
         groups = _joined(calls)
         try:
-            answers, news = self._commit(groups)
+            answers, news = attempts.commit(lambda tx: _answers(tx, groups))
         except Exception as error:  # whatever a call's values have caused belongs to whoever made the call
-            if _is_of_the_database(error):
+            if self._ground.dialect.trouble(error) is not Trouble.CALL:
                 explained = self._ground.dialect.explain(error)
                 _deliver([(call, explained) for call in calls])
             elif len(calls) == 1:
                 _deliver([(calls[0], error)])
             else:
-                self._one_by_one(calls)
+                # Each in a transaction of its own, so that one that fails fails alone.
+                for call in calls:
+                    self._together(attempts, [call])
         else:
             # Whoever is told looks again, and whoever waits for an answer gets it: in this order nobody acts on an
             # answer before the news of it are out.
             self._tell(news)
             _deliver(answers)
+            notice = news.notice()
+            if notice is not None:
+                attempts.announce(notice)
 
-    def _one_by_one(self, calls: Sequence[_Call]) -> None:
-        """Do each in a transaction of its own, so that one that fails fails alone."""
-        for call in calls:
-            self._together([call])
 
-    def _commit(self, groups: Sequence[list[_Call]]) -> tuple[list[tuple[_Call, Any]], News]:
-        answers: list[tuple[_Call, Any]] = []
-        with self._engine.begin() as connection:
-            tx = Transaction(connection, self._ground)
-            for group in groups:
-                items = group[0].items if len(group) == 1 else [item for call in group for item in call.items]
-                found = iter(group[0].do(tx, items))
-                answers += [(call, [next(found) for _ in call.items]) for call in group]
-        return answers, tx.news
+def _answers(tx: Transaction, groups: Sequence[list[_Call]]) -> list[tuple[_Call, Any]]:
+    answers: list[tuple[_Call, Any]] = []
+    for group in groups:
+        items = group[0].items if len(group) == 1 else [item for call in group for item in call.items]
+        found = iter(group[0].do(tx, items))
+        answers += [(call, [next(found) for _ in call.items]) for call in group]
+    return answers
 
 
 def _alone(do: Callable[[Transaction], Any]) -> _Do:
     return lambda tx, _: (do(tx),)
-
-
-def _is_of_the_database(error: Exception) -> TypeGuard[SQLAlchemyError | sqlite3.Error]:
-    """Tell whether any other call would have met with the same, because no value of the call is the reason."""
-    return type(error) is DatabaseError or isinstance(
-        error, OperationalError | InternalError | PoolTimeout | sqlite3.Error
-    )
 
 
 def _joined(calls: Sequence[_Call]) -> list[list[_Call]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncendpoints._core import Reservation
-from asyncendpoints.stores.sql import statements
-from asyncendpoints.stores.sql.tables import IN_PROGRESS
 
 if TYPE_CHECKING:
     from asyncendpoints.stores.sql.transaction import Transaction
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 def _origin(tx: Transaction, job_id: str, fence: int) -> str | None:
     """Return the job whose effects this run shares, or None where the run is stale (LSE-2)."""
-    return tx.run(statements.holder, id=job_id, of_fence=fence, of_state=IN_PROGRESS).scalar_one_or_none()
+    return tx.run(tx.statements.holder, id=job_id, of_fence=fence).scalar_one_or_none()
 
 
 def reserve(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, takeover: bool) -> Reservation:
@@ -22,10 +20,11 @@ def reserve(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, t
     origin = _origin(tx, job_id, fence)
     if origin is None:
         return Reservation("stale")
-    found = tx.rows(statements.effect, of_origin=origin, of_effect=key)
+    found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=key)
     if not found:
-        new = {"namespace": tx.namespace, "origin": origin, "effect": key, "nonce": nonce, "value": None}
-        tx.run_each(statements.add_effect, [new])
+        new = {"namespace": tx.namespace, "origin": origin, "effect": key, "nonce": nonce}
+        # Another job of the same origin may have been faster.
+        tx.move_each(tx.statements.add_effect, [new])
         return Reservation("reserved")
     (known,) = found
     if known["value"] is not None:
@@ -33,7 +32,7 @@ def reserve(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, t
     if known["nonce"] == nonce:
         return Reservation("reserved")
     if takeover:
-        tx.run(statements.take_over_effect, of_origin=origin, of_effect=key, by=nonce)
+        tx.move(tx.statements.take_over_effect, of_origin=origin, of_effect=key, by=nonce)
         return Reservation("reserved")
     return Reservation("uncertain")
 
@@ -43,7 +42,7 @@ def record(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, va
     origin = _origin(tx, job_id, fence)
     if origin is None:
         return False
-    found = tx.rows(statements.effect, of_origin=origin, of_effect=key)
+    found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=key)
     if not found:
         # Given back already: the same write repeated. What was given back cannot be recorded.
         return value is None
@@ -54,7 +53,7 @@ def record(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, va
         # What was recorded cannot be given back; recorded again, the first value stands.
         return value is not None
     if value is None:
-        tx.run(statements.remove_effect, of_origin=origin, of_effect=key, by=nonce)
+        tx.move(tx.statements.remove_effect, of_origin=origin, of_effect=key, by=nonce)
     else:
-        tx.run(statements.record_effect, of_origin=origin, of_effect=key, by=nonce, gave=value)
+        tx.move(tx.statements.record_effect, of_origin=origin, of_effect=key, by=nonce, gave=value)
     return True

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncendpoints._core import Page, is_job_id
 from asyncendpoints.job import TERMINAL_STATES
 from asyncendpoints.stores.base import StoreStats
-from asyncendpoints.stores.sql import statements
 from asyncendpoints.stores.sql.tables import LATEST, QUEUED, SCHEDULED, STATE_CODES, STATES, state_of
 
 if TYPE_CHECKING:
@@ -23,14 +22,14 @@ PASSED_OVER: Final = 1_000
 
 def get(tx: Transaction, ids: Sequence[str]) -> list[Job | None]:
     """Return jobs, None for each that is not there."""
-    rows = tx.rows(tx.grouped.jobs, ids=tx.packed(list(dict.fromkeys(ids))))
+    rows = tx.rows(tx.statements.jobs, ids=tx.packed(list(dict.fromkeys(ids))))
     found = {job.job_id: job for job in tx.jobs(rows)}
     return [found.get(job_id) for job_id in ids]
 
 
 def changed(tx: Transaction, watched: Mapping[str, int]) -> list[str]:
     """Return which jobs are above the version that is waited for, or done, or gone."""
-    rows = tx.tuples(tx.grouped.versions, ids=tx.packed(list(watched)))
+    rows = tx.tuples(tx.statements.versions, ids=tx.packed(list(watched)))
     found = {job_id: (version, state_of(state)) for job_id, version, state in rows}
     return [
         job_id
@@ -44,7 +43,7 @@ def listing(tx: Transaction, where: JobFilter, *, cursor: str | None, limit: int
     after = _parsed(cursor)
     most = limit + PASSED_OVER
     values: dict[str, Any] = {} if after is None else {"age": after[0], "id": after[1]}
-    page = statements.page(failed=where.state == "failed", after=after is not None)
+    page = tx.statements.page(failed=where.state == "failed", after=after is not None)
     wanted: list[str] = []
     last: Any = None
     onward: str | None = None
@@ -58,7 +57,8 @@ def listing(tx: Transaction, where: JobFilter, *, cursor: str | None, limit: int
             wanted.append(row.job_id)
         last = row
     found = {job.job_id: job for job in get(tx, wanted) if job is not None}
-    return Page([found[job_id] for job_id in wanted], onward)
+    # One may have gone since.
+    return Page([found[job_id] for job_id in wanted if job_id in found], onward)
 
 
 def _matches(where: JobFilter, row: Any) -> bool:
@@ -82,7 +82,7 @@ def stats(tx: Transaction, *, now: int | None) -> StoreStats:
     time = tx.time(now)
     counts: dict[str, dict[JobState, int]] = {}
     oldest: dict[str, int] = {}
-    for queue, state, number, least in tx.tuples(statements.counts):
+    for queue, state, number, least in tx.tuples(tx.statements.queues.counts):
         counts.setdefault(queue, dict.fromkeys(STATES, 0))[state_of(state)] = number
         # A scheduled job whose time has come waits too: nobody has claimed since then.
         if state == QUEUED or (state == SCHEDULED and least <= min(time, LATEST)):

@@ -6,15 +6,14 @@ It lives by the machine's clock. Where a virtual clock rules, the sweep renews i
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from asyncendpoints.stores.lease_table import moment_of
+from asyncendpoints.stores.sql.attempts import Attempts
+from asyncendpoints.stores.sql.crossing import crossing_to
+from asyncendpoints.stores.sql.dialect import Trouble
 from asyncendpoints.stores.sql.settling import renew
-from asyncendpoints.stores.sql.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,27 +79,33 @@ class Renewing:
             thread.join(PATIENCE)
 
     def _run(self) -> None:
+        crossing = crossing_to(self._engine)
+        attempts = Attempts(self._engine, self._ground, writes=True)
         while not self._stopped.is_set():
             with self._woken:
                 self._woken.wait(self._pause())
             if not self._stopped.is_set() and not self._is_virtual():
-                self._renew_all()
-        self._engine.dispose()
+                crossing.run(lambda: self._renew_all(attempts))
+        crossing.run(self._engine.dispose)
+        crossing.close()
 
     def _pause(self) -> float | None:
         leases = [keeper.lease_ms for keeper in tuple(self._keepers)]
         return max(min(leases) / 1000 / PART_OF_A_LEASE, SHORTEST) if leases else None
 
-    def _renew_all(self) -> None:
+    def _renew_all(self, attempts: Attempts) -> None:
         present = moment_of(None)
         for keeper, worker in tuple(self._keepers.items()):
             leases = list(keeper.renewable(present))
             if not leases:
                 continue
             try:
-                with self._engine.begin() as connection:
-                    answers = renew(Transaction(connection, self._ground), leases, lease_ms=keeper.lease_ms, now=None)
-            except (SQLAlchemyError, sqlite3.Error) as error:
+                answers, _ = attempts.commit(
+                    lambda tx, leases=leases, keeper=keeper: renew(tx, leases, lease_ms=keeper.lease_ms, now=None)
+                )
+            except Exception as error:
+                if self._ground.dialect.trouble(error) is Trouble.CALL:
+                    raise
                 # The next turn tries again, and the leases hold for some turns more.
                 _log.warning("%d leases could not be renewed: %s", len(leases), self._ground.dialect.explain(error))
                 continue

@@ -12,7 +12,6 @@ from asyncendpoints.stores.sql.tables import (
     IN_PROGRESS,
     QUEUED,
     SCHEDULED,
-    jobs,
     outcome_of,
     place_of,
     state_of,
@@ -27,7 +26,21 @@ if TYPE_CHECKING:
 
 KEY_MS: Final = 24 * 60 * 60 * 1_000
 """How long a key is remembered after its job's creation, at least (IDM-4)."""
-_EMPTY: Final[dict[str, Any]] = {column.name: None for column in jobs.columns}
+_LATER: Final[dict[str, Any]] = dict.fromkeys(
+    (
+        "lease_until", "claim_id", "cancel_requested_at", "started_at", "finished_at", "expires_at", "strip_at",
+        "prune_at", "run_started_at", "run_finished_at", "run_outcome", "run_worker", "run_error", "settled_fence",
+        "settled_nonce", "settled_to", "progress", "result", "result_meta",
+    )
+)  # fmt: skip
+"""What a new job does not have yet."""
+NEW: Final = (
+    "namespace", "job_id", "queue", "state", "place", "ready_at", "version", "priority", "attempt", "max_attempts",
+    "fence", "created_at", "updated_at", "scheduled_at", "stripped", "timeout_ms", "retention_completed_ms",
+    "retention_failed_ms", "handler", "owner", "scope", "request_id", "fingerprint", "key_digest", "redrive_of",
+    "origin", "request", "payload",
+)  # fmt: skip
+"""What a new job has."""
 
 
 def digest(scope: str, key: str) -> str:
@@ -43,7 +56,7 @@ def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
     state = SCHEDULED if delay_ms else QUEUED
     key = job.key
     return {
-        **_EMPTY,
+        **_LATER,
         "namespace": namespace,
         "job_id": job.job_id,
         "queue": job.queue,
@@ -94,7 +107,8 @@ def end_times(row: Mapping[Any, Any], to: int, now: int) -> dict[str, int | None
 def job_of(row: Mapping[Any, Any], earlier: Sequence[RowMapping] = ()) -> Job:
     """Return the job of a row and its earlier runs."""
     state = row["state"]
-    found = [_run_of(run) for run in earlier]
+    # What was read later than the job may know more of it.
+    found = [_run_of(run) for run in earlier if run["number"] < row["fence"]]
     if row["fence"]:
         found.append(_newest_run(row))
     return Job(

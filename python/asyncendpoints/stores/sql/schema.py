@@ -7,31 +7,33 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, select
 
 from asyncendpoints.errors import ConfigurationError
-from asyncendpoints.stores.sql.tables import SCHEMA_VERSION, metadata, schema
+from asyncendpoints.stores.sql.tables import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from asyncendpoints.stores.sql.transaction import Transaction
 
 
-def set_up(connection: Connection) -> None:
-    """Make the tables where there are none, in the transaction of this connection, which has its turn to write.
+def set_up(tx: Transaction) -> None:
+    """Make the tables where there are none, while nobody else does.
 
     Raises:
         ConfigurationError: The tables belong to another version of this library.
     """
-    if not inspect(connection).has_table(schema.name):
-        metadata.create_all(connection)
-        connection.execute(schema.insert(), {"only": 1, "version": SCHEMA_VERSION})
-    check(connection)
+    schema = tx.tables.schema
+    tx.turn("set-up")
+    if not inspect(tx.connection).has_table(schema.name, schema=schema.schema):
+        tx.tables.metadata.create_all(tx.connection, checkfirst=False)
+        tx.connection.execute(schema.insert(), {"only": 1, "version": SCHEMA_VERSION})
+    check(tx)
 
 
-def check(connection: Connection) -> None:
+def check(tx: Transaction) -> None:
     """Return if the tables are of this version.
 
     Raises:
         ConfigurationError: They belong to another one.
     """
-    found = connection.execute(select(schema.c.version)).scalar_one_or_none()
+    found = tx.connection.execute(select(tx.tables.schema.c.version)).scalar_one_or_none()
     if found == SCHEMA_VERSION:
         return
     if found is not None and found > SCHEMA_VERSION:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints._core import decide
-from asyncendpoints.stores.sql import statements
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.rows import end_times
 from asyncendpoints.stores.sql.tables import (
@@ -37,7 +36,9 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | Non
     """End runs, each by the verdict that matches whether its cancellation was asked for."""
     time = tx.time(now)
     ids = [settlement.job_id for settlement in settlements]
-    facts: dict[str, Mapping[Any, Any]] = {row["job_id"]: row for row in tx.rows(tx.grouped.facts, ids=tx.packed(ids))}
+    facts: dict[str, Mapping[Any, Any]] = {
+        row["job_id"]: row for row in tx.rows(tx.statements.facts, ids=tx.packed(ids))
+    }
     ended: dict[str, tuple[int, int, int]] = {}
     endings: list[dict[str, Any]] = []
     answers: list[str] = []
@@ -53,7 +54,7 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | Non
         else:
             asked = row["cancel_requested_at"] is not None
             verdict = settlement.verdict_if_canceled if asked else settlement.verdict
-            ending = _ending(tx.namespace, row, verdict, time)
+            ending = _ending(row, verdict, time)
             ending["nonce"] = str(settlement.nonce)
             ending["failure"] = settlement.error
             if ending["to"] == COMPLETED:
@@ -61,7 +62,7 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | Non
             endings.append(ending)
             ended[settlement.job_id] = (settlement.fence, settlement.nonce, ending["to"])
             answers.append(state_of(ending["to"]))
-    _end(tx, facts, endings)
+    _end(tx, facts, endings, time)
     return answers
 
 
@@ -78,16 +79,14 @@ def _settled_before(row: Mapping[Any, Any], before: tuple[int, int, int] | None,
     return "stale"
 
 
-def _ending(namespace: str, row: Mapping[Any, Any], verdict: Verdict, now: int) -> dict[str, Any]:
+def _ending(row: Mapping[Any, Any], verdict: Verdict, now: int) -> dict[str, Any]:
     """Return what a verdict makes of a job, as the values of the statement that writes it (SET-4)."""
     to = STATE_CODES[verdict.to_state]
     keeps_ready_at = to in ENDED or verdict.outcome in _CUT_SHORT
     ready_at = row["ready_at"] if keeps_ready_at else now + verdict.delay_ms
     return {
-        "ns": namespace,
         "id": row["job_id"],
         "of_fence": row["fence"],
-        "of_state": IN_PROGRESS,
         "to": to,
         "at": place_of(to, row["priority"], ready_at),
         "ready": ready_at,
@@ -98,16 +97,15 @@ def _ending(namespace: str, row: Mapping[Any, Any], verdict: Verdict, now: int) 
         "failure": None,
         "value": None,
         "meta": None,
-        "now": now,
         **end_times(row, to, now),
     }
 
 
-def _end(tx: Transaction, facts: Mapping[str, Mapping[Any, Any]], endings: Sequence[dict[str, Any]]) -> None:
-    tx.run_each(statements.settle, endings)
+def _end(tx: Transaction, facts: Mapping[str, Mapping[Any, Any]], endings: Sequence[dict[str, Any]], now: int) -> None:
+    tx.move_each(tx.statements.settle, endings, now=now)
     released = [ending["id"] for ending in endings if ending["outcome"] == RELEASED]
     if released:
-        tx.run(tx.grouped.forget_runs, ids=tx.packed(released), outcome=RELEASED, kept_before=KEPT_BEFORE)
+        tx.run(tx.statements.forget_runs, ids=tx.packed(released), outcome=RELEASED, kept_before=KEPT_BEFORE)
     tx.news.changed += [ending["id"] for ending in endings]
     tx.news.queues |= {facts[ending["id"]]["queue"] for ending in endings if ending["to"] == QUEUED}
     tell_of_due(
@@ -120,11 +118,10 @@ def release_claim(tx: Transaction, claim_id: str, *, now: int | None) -> int:
     """Give back, uncharged, every run that this claim began and that still runs."""
     time = tx.time(now)
     facts: dict[str, Mapping[Any, Any]] = {
-        row["job_id"]: row for row in tx.rows(statements.facts_of_claim, claim=claim_id, of_state=IN_PROGRESS)
+        row["job_id"]: row for row in tx.rows(tx.statements.facts_of_claim, claim=claim_id)
     }
     endings = [
         _ending(
-            tx.namespace,
             row,
             decide(
                 "released",
@@ -136,31 +133,24 @@ def release_claim(tx: Transaction, claim_id: str, *, now: int | None) -> int:
         )
         for row in facts.values()
     ]
-    _end(tx, facts, endings)
+    _end(tx, facts, endings, time)
     return len(endings)
 
 
 def renew(tx: Transaction, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None) -> list[str]:
     """Prolong leases, each to `lease_ms` from now. It changes no version (SET-5)."""
     until = tx.time(now) + lease_ms
-    found = tx.rows(tx.grouped.holders, ids=tx.packed([job_id for job_id, _ in leases]), of_state=IN_PROGRESS)
+    found = tx.rows(tx.statements.holders, ids=tx.packed([job_id for job_id, _ in leases]))
     held = {(row["job_id"], row["fence"]): row["cancel_requested_at"] is not None for row in found}
-    tx.run_each(
-        statements.renew,
-        [
-            {"ns": tx.namespace, "id": job_id, "of_fence": fence, "of_state": IN_PROGRESS, "until": until}
-            for job_id, fence in leases
-            if (job_id, fence) in held
-        ],
-    )
+    rows = [{"id": job_id, "of_fence": fence} for job_id, fence in dict.fromkeys(leases) if (job_id, fence) in held]
+    tx.move_each(tx.statements.renew, rows, until=until)
     words = {None: "stale", False: "renewed", True: "cancel_requested"}
     return [words[held.get((job_id, fence))] for job_id, fence in leases]
 
 
 def progress(tx: Transaction, job_id: str, fence: int, body: bytes, *, now: int | None) -> bool:
     """Keep what a run says of its progress; False where the run is stale."""
-    done = tx.run(statements.progress, id=job_id, of_fence=fence, of_state=IN_PROGRESS, body=body, now=tx.time(now))
-    if not done.rowcount:
+    if not tx.run(tx.statements.progress, id=job_id, of_fence=fence, body=body, now=tx.time(now)).rowcount:
         return False
     tx.news.changed.append(job_id)
     return True

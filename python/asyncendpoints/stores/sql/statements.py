@@ -1,15 +1,20 @@
-"""Every statement. Each concerns one namespace, and every holder's write has its fence in the WHERE (LSE-2)."""
+"""Every statement about given jobs. Each concerns one namespace, and every holder's write has its fence in the WHERE.
+
+A store has its own, because its tables have names of their own and its database says some things in its own way
+(LSE-2).
+"""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Integer,
+    BigInteger,
+    LargeBinary,
+    SmallInteger,
+    String,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
@@ -17,271 +22,238 @@ from sqlalchemy import (
     literal_column,
     select,
     tuple_,
-    union_all,
     update,
 )
 
-from asyncendpoints.stores.sql.tables import FAILED, LATEST, SCHEDULED, effects, jobs, paused, runs
+from asyncendpoints.stores.sql.queue_statements import QueueStatements
+from asyncendpoints.stores.sql.rows import NEW
+from asyncendpoints.stores.sql.tables import FAILED, IN_PROGRESS
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, CompoundSelect, Select
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.sql.elements import BindParameter
 
-    from asyncendpoints.stores.sql.dialects import Sqlite
+    from asyncendpoints.stores.sql.dialect import Dialect
+    from asyncendpoints.stores.sql.tables import Tables
 
-J = jobs.c
-_ns: BindParameter[str] = bindparam("ns")
-_state: BindParameter[int] = bindparam("of_state")
-_now: BindParameter[int] = bindparam("now")
-_limit: BindParameter[int] = bindparam("limit")
-_here = J.namespace == _ns
-_one = and_(_here, J.job_id == bindparam("id"))
-_held = and_(_one, J.fence == bindparam("of_fence"), J.state == _state)
-"""What a holder's write asks for: the run is the newest, and goes on."""
-
-CLAIMED = (
-    J.job_id, J.fence, J.handler, J.queue, J.attempt, J.max_attempts, J.timeout_ms, J.created_at, J.ready_at,
-    J.priority, J.request_id, J.owner, J.request, J.payload,
-)  # fmt: skip
-FACTS = (
-    J.job_id, J.queue, J.state, J.fence, J.lease_until, J.cancel_requested_at, J.priority, J.ready_at, J.attempt,
-    J.max_attempts, J.created_at, J.key_digest, J.retention_completed_ms, J.retention_failed_ms, J.run_worker,
-    J.settled_fence, J.settled_nonce, J.settled_to,
+_FACTS = (
+    "job_id", "queue", "state", "fence", "lease_until", "cancel_requested_at", "priority", "ready_at", "attempt",
+    "max_attempts", "created_at", "key_digest", "retention_completed_ms", "retention_failed_ms", "run_worker",
+    "settled_fence", "settled_nonce", "settled_to",
 )  # fmt: skip
 """What is known of a job before it is moved to another state."""
-
-add_jobs = insert(jobs)
-add_paused = insert(paused)
-add_effect = insert(effects)
-remove_paused = delete(paused).where(paused.c.namespace == _ns, paused.c.queue == bindparam("queue"))
-
-facts_of_one = select(*FACTS).where(_one)
-facts_of_claim = select(*FACTS).where(_here, J.claim_id == bindparam("claim"), J.state == _state, J.lease_until > 0)
-waiting = select(func.count()).where(
-    _here, J.queue == bindparam("queue"), J.state.in_(bindparam("states", expanding=True))
-)
-
-renew = update(jobs).where(_held).values(lease_until=bindparam("until"))
-_rank = (100 - J.priority) * literal_column(str(LATEST + 1)) + case((J.ready_at > LATEST, LATEST), else_=J.ready_at)
-promote = (
-    update(jobs)
-    .where(_one, J.state == _state)
-    .values(state=bindparam("to"), place=_rank, version=J.version + 1, updated_at=_now)
-)
-claim = (
-    update(jobs)
-    .where(_one, J.state == _state)
-    .values(
-        state=bindparam("to"),
-        place=0,
-        fence=J.fence + 1,
-        # SET-2 holds whatever verdict brought the job back.
-        attempt=case((J.attempt < J.max_attempts, J.attempt + 1), else_=J.max_attempts),
-        lease_until=bindparam("until"),
-        claim_id=bindparam("claim"),
-        started_at=func.coalesce(J.started_at, _now),
-        run_started_at=_now,
-        run_finished_at=None,
-        run_outcome=None,
-        run_worker=bindparam("worker"),
-        run_error=None,
-        version=J.version + 1,
-        updated_at=_now,
-    )
-)
-progress = update(jobs).where(_held).values(progress=bindparam("body"), version=J.version + 1, updated_at=_now)
-request_cancel = update(jobs).where(_held).values(cancel_requested_at=_now, version=J.version + 1, updated_at=_now)
-run_now = (
-    update(jobs)
-    .where(_one, J.state == _state)
-    .values(state=bindparam("to"), place=bindparam("at"), ready_at=_now, version=J.version + 1, updated_at=_now)
-)
-cancel = (
-    update(jobs)
-    .where(_one, J.state == _state)
-    .values(
-        state=bindparam("to"),
-        place=0,
-        cancel_requested_at=_now,
-        finished_at=_now,
-        expires_at=bindparam("expires"),
-        strip_at=bindparam("strips"),
-        prune_at=bindparam("prunes"),
-        version=J.version + 1,
-        updated_at=_now,
-    )
-)
-settle = (
-    update(jobs)
-    .where(_held)
-    .values(
-        state=bindparam("to"),
-        place=bindparam("at"),
-        ready_at=bindparam("ready"),
-        attempt=bindparam("attempts"),
-        lease_until=None,
-        claim_id=None,
-        finished_at=bindparam("finished"),
-        expires_at=bindparam("expires"),
-        strip_at=bindparam("strips"),
-        prune_at=bindparam("prunes"),
-        run_finished_at=_now,
-        run_outcome=bindparam("outcome"),
-        run_error=bindparam("failure"),
-        settled_fence=bindparam("of_fence"),
-        settled_nonce=bindparam("nonce"),
-        settled_to=bindparam("to"),
-        result=bindparam("value"),
-        result_meta=bindparam("meta"),
-        version=J.version + 1,
-        updated_at=_now,
-    )
-)
-
-expired = (
-    select(J.job_id, J.fence, J.attempt, J.max_attempts, J.cancel_requested_at, J.handler, J.queue)
-    .where(_here, J.lease_until < _now)
-    .order_by(J.lease_until)
-    .limit(_limit)
-)
-stripped = select(J.job_id, J.prune_at).where(_here, J.strip_at <= _now).order_by(J.strip_at).limit(_limit)
-pruned = select(J.job_id, J.origin).where(_here, J.prune_at <= _now).order_by(J.prune_at).limit(_limit)
-ended = select(J.job_id, J.state, J.origin).where(_one)
-due = (
-    select(J.job_id, J.queue)
-    .where(_here, J.state == literal_column(str(SCHEDULED)), J.place <= _now)
-    .order_by(J.place, J.job_id)
-    .limit(_limit)
-)
-
-counts = (
-    select(J.queue, J.state, func.count(), func.min(J.place.op("&")(literal_column(str(LATEST)))))
-    .where(_here)
-    .group_by(J.queue, J.state)
-)
-
-_effect = and_(
-    effects.c.namespace == _ns,
-    effects.c.origin == bindparam("of_origin"),
-    effects.c.effect == bindparam("of_effect"),
-)
-effect = select(effects.c.nonce, effects.c.value).where(_effect)
-take_over_effect = update(effects).where(_effect, effects.c.value.is_(None)).values(nonce=bindparam("by"))
-record_effect = (
-    update(effects)
-    .where(_effect, effects.c.nonce == bindparam("by"), effects.c.value.is_(None))
-    .values(value=bindparam("gave"))
-)
-remove_effect = delete(effects).where(_effect, effects.c.nonce == bindparam("by"), effects.c.value.is_(None))
-holder = select(func.coalesce(J.origin, J.job_id)).where(_held)
+_RUN = {
+    "namespace": "namespace",
+    "job_id": "job_id",
+    "number": "fence",
+    "started_at": "run_started_at",
+    "finished_at": "run_finished_at",
+    "outcome": "run_outcome",
+    "worker": "run_worker",
+    "error": "run_error",
+}
+"""The columns of an earlier run, and where it stood while it was the newest."""
 
 
-def _heads(number: int) -> list[BindParameter[str]]:
-    return [bindparam(f"queue_{index}") for index in range(number)]
+class Statements:
+    """The statements of one store.
 
-
-@cache
-def heads(number: int) -> CompoundSelect[Any]:
-    """For each of so many queues: its number, when its next scheduled job is due, and whether it is paused."""
-    parts: list[Any] = []
-    for index, queue in enumerate(_heads(number)):
-        first = (
-            select(J.place)
-            .where(_here, J.queue == queue, J.state == _state)
-            .order_by(J.place)
-            .limit(1)
-            .scalar_subquery()
-        )
-        is_paused = exists().where(paused.c.namespace == _ns, paused.c.queue == queue)
-        parts.append(select(literal_column(str(index), Integer), first, case((is_paused, 1), else_=0)))
-    return union_all(*parts)
-
-
-@cache
-def first_in_place(number: int, columns: tuple[ColumnElement[Any], ...]) -> CompoundSelect[Any]:
-    """The first `limit` jobs of so many queues in the order of their places, at most at the place `until`.
-
-    Each queue is read in the order of the index, so that none is read further than it needs.
-    """
-    parts: list[Any] = []
-    for queue in _heads(number):
-        first = (
-            select(J.place, *columns)
-            .where(_here, J.queue == queue, J.state == _state, J.place <= bindparam("until"))
-            .order_by(J.place, J.job_id)
-            .limit(_limit)
-            .subquery()
-        )
-        parts.append(select(first))
-    found = union_all(*parts)
-    return found.order_by("place", "job_id").limit(_limit)
-
-
-@cache
-def page(*, failed: bool, after: bool) -> Select[*tuple[Any, ...]]:
-    """Jobs newest first, from the newest or after a cursor, with what a filter asks about."""
-    statement = select(J.job_id, J.created_at, J.state, J.queue, J.handler, J.owner).where(_here)
-    if failed:
-        statement = statement.where(J.state == literal_column(str(FAILED)))
-    if after:
-        statement = statement.where(tuple_(J.created_at, J.job_id) < tuple_(bindparam("age"), bindparam("id")))
-    return statement.order_by(J.created_at.desc(), J.job_id.desc()).limit(_limit)
-
-
-class Grouped:
-    """The statements about a list of jobs, which is handed over as each database likes it.
+    What is read in order to be written is locked, in the order of the ids, where several transactions write at the same
+    time; elsewhere that says nothing.
 
     Args:
+        tables: The store's.
         dialect: The database's.
     """
 
-    def __init__(self, dialect: Sqlite) -> None:
-        listed = and_(_here, dialect.among(J.job_id, "ids"))
-        self.jobs = select(jobs).where(listed)
-        self.facts = select(*FACTS).where(listed)
-        self.versions = select(J.job_id, J.version, J.state).where(listed)
-        self.by_key = select(jobs).where(_here, dialect.among(J.key_digest, "keys"))
-        self.runs = (
-            select(runs)
-            .where(runs.c.namespace == _ns, dialect.among(runs.c.job_id, "ids"))
-            .order_by(runs.c.job_id, runs.c.number)
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        self.tables = tables
+        self._dialect = dialect
+        c = tables.jobs.c
+        ns: BindParameter[str] = bindparam("ns")
+        now: BindParameter[int] = bindparam("now")
+        self._now = now
+        self._here = c.namespace == ns
+        self._one = and_(self._here, c.job_id == bindparam("id"))
+        self._listed = and_(self._here, dialect.among(c.job_id, "ids"))
+        self._changed: dict[Any, Any] = {c.version: c.version + 1, c.updated_at: now}
+        self._limit: BindParameter[int] = bindparam("limit")
+        self.queues = QueueStatements(tables, dialect)
+        self._readers()
+        self._holders()
+        self._controls()
+        self._sweeps()
+        self._runs()
+        self._effects()
+        self._pages = {
+            (failed, after): self._page(failed=failed, after=after)
+            for failed in (False, True)
+            for after in (False, True)
+        }
+
+    def _held(self, fence: ColumnElement[Any], job_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Return what a holder's write asks for: the run is the newest, and goes on."""
+        c = self.tables.jobs.c
+        return and_(self._here, c.job_id == job_id, c.fence == fence, c.state == literal_column(str(IN_PROGRESS)))
+
+    def _readers(self) -> None:
+        jobs, c = self.tables.jobs, self.tables.jobs.c
+        self.add_jobs = self._dialect.adding(jobs, NEW)
+        self.jobs = select(jobs).where(self._listed)
+        self.by_key = select(jobs).where(self._here, self._dialect.among(c.key_digest, "keys"))
+        self.versions = select(c.job_id, c.version, c.state).where(self._listed)
+
+    def _holders(self) -> None:
+        jobs, c = self.tables.jobs, self.tables.jobs.c
+        facts = select(*(c[name] for name in _FACTS)).order_by(c.job_id).with_for_update()
+        self.facts = facts.where(self._listed)
+        self.facts_of_one = facts.where(self._one)
+        self.facts_of_claim = facts.where(
+            self._here,
+            c.claim_id == bindparam("claim"),
+            c.state == literal_column(str(IN_PROGRESS)),
+            c.lease_until.is_not(None),
         )
-        self.holders = select(J.job_id, J.fence, J.cancel_requested_at).where(listed, J.state == _state)
-        self.keep_runs = insert(runs).from_select(
-            ["namespace", "job_id", "number", "started_at", "finished_at", "outcome", "worker", "error"],
-            select(
-                J.namespace, J.job_id, J.fence, J.run_started_at, J.run_finished_at, J.run_outcome, J.run_worker,
-                J.run_error,
-            ).where(listed, J.fence > 0),
+        one_held = self._held(bindparam("of_fence"), bindparam("id"))
+        self.holder = select(func.coalesce(c.origin, c.job_id)).where(one_held).with_for_update()
+        self.holders = (
+            select(c.job_id, c.fence, c.cancel_requested_at)
+            .where(self._listed, c.state == literal_column(str(IN_PROGRESS)))
+            .order_by(c.job_id)
+            .with_for_update()
+        )
+        self.progress = update(jobs).where(one_held).values({c.progress: bindparam("body"), **self._changed})
+        self.request_cancel = update(jobs).where(one_held).values({c.cancel_requested_at: self._now, **self._changed})
+        self.renew = self._dialect.each(
+            lambda row: (
+                update(jobs)
+                .where(self._held(row["of_fence"], row["id"]))
+                .values({c.lease_until: bindparam("until", type_=BigInteger)})
+            ),
+            id=String(),
+            of_fence=BigInteger(),
+        )
+        self.settle = self._dialect.each(
+            lambda row: (
+                update(jobs)
+                .where(self._held(row["of_fence"], row["id"]))
+                .values(
+                    {
+                        c.state: row["to"],
+                        c.place: row["at"],
+                        c.ready_at: row["ready"],
+                        c.attempt: row["attempts"],
+                        c.lease_until: None,
+                        c.claim_id: None,
+                        c.finished_at: row["finished"],
+                        c.expires_at: row["expires"],
+                        c.strip_at: row["strips"],
+                        c.prune_at: row["prunes"],
+                        c.run_finished_at: self._now,
+                        c.run_outcome: row["outcome"],
+                        c.run_error: row["failure"],
+                        c.settled_fence: row["of_fence"],
+                        c.settled_nonce: row["nonce"],
+                        c.settled_to: row["to"],
+                        c.result: row["value"],
+                        c.result_meta: row["meta"],
+                        **self._changed,
+                    }
+                )
+            ),
+            id=String(), of_fence=BigInteger(), to=SmallInteger(), at=BigInteger(), ready=BigInteger(),
+            attempts=SmallInteger(), finished=BigInteger(), expires=BigInteger(), strips=BigInteger(),
+            prunes=BigInteger(), outcome=SmallInteger(), failure=LargeBinary(), nonce=String(), value=LargeBinary(),
+            meta=LargeBinary(),
         )  # fmt: skip
-        self.strip = (
+
+    def _controls(self) -> None:
+        jobs, c, paused = self.tables.jobs, self.tables.jobs.c, self.tables.paused
+        unmoved = and_(self._one, c.state == bindparam("of_state"))
+        self.run_now = (
             update(jobs)
-            .where(listed)
+            .where(unmoved)
+            .values({c.state: bindparam("to"), c.place: bindparam("at"), c.ready_at: self._now, **self._changed})
+        )
+        self.cancel = (
+            update(jobs)
+            .where(unmoved)
             .values(
-                payload=None,
-                request=None,
-                result=None,
-                result_meta=None,
-                stripped=True,
-                strip_at=None,
-                version=J.version + 1,
-                updated_at=_now,
+                {
+                    c.state: bindparam("to"),
+                    c.place: 0,
+                    c.cancel_requested_at: self._now,
+                    c.finished_at: self._now,
+                    c.expires_at: bindparam("expires"),
+                    c.strip_at: bindparam("strips"),
+                    c.prune_at: bindparam("prunes"),
+                    **self._changed,
+                }
             )
         )
-        self.delete = delete(jobs).where(listed)
-        self.delete_runs = delete(runs).where(runs.c.namespace == _ns, dialect.among(runs.c.job_id, "ids"))
-        lives = exists().where(_here, J.job_id == effects.c.origin)
-        is_named = exists().where(_here, J.origin == effects.c.origin)
-        self.delete_effects = delete(effects).where(
-            effects.c.namespace == _ns, dialect.among(effects.c.origin, "ids"), ~lives, ~is_named
+        self.add_paused = self._dialect.adding(paused, ("namespace", "queue"))
+        self.remove_paused = delete(paused).where(
+            paused.c.namespace == bindparam("ns"), paused.c.queue == bindparam("queue")
+        )
+
+    def _sweeps(self) -> None:
+        jobs, c = self.tables.jobs, self.tables.jobs.c
+        now, limit = self._now, self._limit
+        self.expired = (
+            select(c.job_id, c.fence, c.attempt, c.max_attempts, c.cancel_requested_at, c.handler, c.queue)
+            .where(self._here, c.lease_until < now)
+            .order_by(c.lease_until)
+            .limit(limit)
+        )
+        # What another process sweeps at the same time is left to it.
+        self.stripped = (
+            select(c.job_id, c.prune_at)
+            .where(self._here, c.strip_at <= now)
+            .order_by(c.strip_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        self.pruned = (
+            select(c.job_id, c.origin)
+            .where(self._here, c.prune_at <= now)
+            .order_by(c.prune_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        self.ended = select(c.job_id, c.state, c.origin).where(self._one).with_for_update()
+        self.strip = (
+            update(jobs)
+            .where(self._listed)
+            .values(
+                {
+                    c.payload: None,
+                    c.request: None,
+                    c.result: None,
+                    c.result_meta: None,
+                    c.stripped: True,
+                    c.strip_at: None,
+                    **self._changed,
+                }
+            )
+        )
+        self.delete = delete(jobs).where(self._listed)
+
+    def _runs(self) -> None:
+        c, runs = self.tables.jobs.c, self.tables.runs
+        r = runs.c
+        its = and_(r.namespace == bindparam("ns"), self._dialect.among(r.job_id, "ids"))
+        self.runs = select(runs).where(its).order_by(r.job_id, r.number)
+        self.delete_runs = delete(runs).where(its)
+        self.keep_runs = insert(runs).from_select(
+            list(_RUN), select(*(c[name] for name in _RUN.values())).where(self._listed, c.fence > 0)
         )
         other = runs.alias("other")
         # The newest run was released as well, and counts.
         oldest_kept = (
             select(other.c.number)
             .where(
-                other.c.namespace == _ns,
-                other.c.job_id == runs.c.job_id,
+                other.c.namespace == bindparam("ns"),
+                other.c.job_id == r.job_id,
                 other.c.outcome == bindparam("outcome"),
             )
             .order_by(other.c.number.desc())
@@ -289,9 +261,37 @@ class Grouped:
             .offset(bindparam("kept_before"))
             .scalar_subquery()
         )
-        self.forget_runs = delete(runs).where(
-            runs.c.namespace == _ns,
-            dialect.among(runs.c.job_id, "ids"),
-            runs.c.outcome == bindparam("outcome"),
-            runs.c.number <= oldest_kept,
+        self.forget_runs = delete(runs).where(its, r.outcome == bindparam("outcome"), r.number <= oldest_kept)
+
+    def _effects(self) -> None:
+        c, effects = self.tables.jobs.c, self.tables.effects
+        e = effects.c
+        it = and_(
+            e.namespace == bindparam("ns"),
+            e.origin == bindparam("of_origin"),
+            e.effect == bindparam("of_effect"),
         )
+        mine = and_(it, e.nonce == bindparam("by"), e.value.is_(None))
+        self.add_effect = self._dialect.adding(effects, ("namespace", "origin", "effect", "nonce"))
+        self.effect = select(e.nonce, e.value).where(it).with_for_update()
+        self.take_over_effect = update(effects).where(it, e.value.is_(None)).values({e.nonce: bindparam("by")})
+        self.record_effect = update(effects).where(mine).values({e.value: bindparam("gave")})
+        self.remove_effect = delete(effects).where(mine)
+        lives = exists().where(self._here, c.job_id == e.origin)
+        is_named = exists().where(self._here, c.origin == e.origin)
+        self.delete_effects = delete(effects).where(
+            e.namespace == bindparam("ns"), self._dialect.among(e.origin, "ids"), ~lives, ~is_named
+        )
+
+    def page(self, *, failed: bool, after: bool) -> Select[*tuple[Any, ...]]:
+        """Jobs newest first, from the newest or after a cursor, with what a filter asks about."""
+        return self._pages[failed, after]
+
+    def _page(self, *, failed: bool, after: bool) -> Select[*tuple[Any, ...]]:
+        c = self.tables.jobs.c
+        statement = select(c.job_id, c.created_at, c.state, c.queue, c.handler, c.owner).where(self._here)
+        if failed:
+            statement = statement.where(c.state == literal_column(str(FAILED)))
+        if after:
+            statement = statement.where(tuple_(c.created_at, c.job_id) < tuple_(bindparam("age"), bindparam("id")))
+        return statement.order_by(c.created_at.desc(), c.job_id.desc()).limit(self._limit)

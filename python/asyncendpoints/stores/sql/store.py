@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
 
 class SqlStore(SqlLife):
-    """Jobs in a SQLite file, for the processes of one machine.
+    """Jobs in a SQL database.
 
     Its methods are those of `Store`, which documents them. They may be called on any event loop; after `close` they
     raise `StoreUnavailable` until `open`.
 
     Args:
-        url: `sqlite:///file.db`, with the parameters `namespace`, `timeout` (seconds to wait for other processes that
-            write, 5 by default) and `synchronous` (`normal`, or `full` for jobs that survive a crash of the machine).
+        address: A URL such as `sqlite:///file.db`, with the parameters `namespace`, `prefix`, `timeout` (seconds to
+            wait for other processes that write, 5 by default) and `synchronous` (`normal`, or `full` for jobs that
+            survive a crash of the machine); or an engine of SQLAlchemy's, whose way to make connections is used for
+            connections of the store's own.
         namespace: Separates applications, where the URL names no namespace.
+        prefix: How the names of the tables begin, where the URL does not say so.
+        schema: The schema that the tables are in, where the database has schemas and the URL names none.
 
     Raises:
         ConfigurationError: The URL cannot work.
@@ -176,4 +180,5 @@ class SqlStore(SqlLife):
 
     def subscribe(self, worker: str, queues: Sequence[str], listener: Listener) -> Callable[[], None]:
         """Tell the listener of work in these queues and of cancels of this worker's runs."""
+        self._listening.start()
         return self._listeners.add(worker, queues, listener)

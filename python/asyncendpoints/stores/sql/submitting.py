@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from asyncendpoints._core import Enqueued
-from asyncendpoints.stores.sql import statements
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.rows import digest, new_row
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
@@ -24,7 +23,36 @@ _LISTED = 2_000
 def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, now: int | None) -> list[Enqueued]:
     """Store jobs; a repeated id answers as the first time, a repeated key with the earlier job (SUB-3, IDM-1)."""
     time = tx.time(now)
-    by_id, by_key = _earlier(tx, new)
+    if max_queued is not None:
+        for queue in sorted({job.queue for job in new}):
+            # Nobody else counts what waits there, and adds to it, meanwhile.
+            tx.turn(f"queue {queue}")
+    looks = tx.dialect.looks_first or max_queued is not None
+    while True:
+        by_id, by_key = _earlier(tx, new) if looks else ({}, {})
+        answers, added = _sorted_out(tx, new, by_id, by_key, max_queued=max_queued, now=time)
+        if tx.run_each(tx.statements.add_jobs, added) == len(added):
+            break
+        # Some were there already, or somebody else has just stored one with the same key. They are seen from now on.
+        looks = True
+        _tell(tx, added)
+    _tell(tx, added)
+    # The same job may be the answer more than once.
+    rows = list({row["job_id"]: row for _, row in answers if row is not None}.values())
+    found = {job.job_id: job for job in tx.jobs(rows)}
+    return [Enqueued(word, None if row is None else found[row["job_id"]]) for word, row in answers]  # pyright: ignore[reportArgumentType] (the words are below)
+
+
+def _sorted_out(
+    tx: Transaction,
+    new: Sequence[NewJob],
+    by_id: dict[str, Mapping[Any, Any]],
+    by_key: dict[str, Mapping[Any, Any]],
+    *,
+    max_queued: int | None,
+    now: int,
+) -> tuple[list[tuple[str, Mapping[Any, Any] | None]], list[dict[str, Any]]]:
+    """Return the answers for jobs, given those that are known, and the rows of those that are new."""
     waiting = _waiting(tx, new, max_queued)
     added: list[dict[str, Any]] = []
     answers: list[tuple[str, Mapping[Any, Any] | None]] = []
@@ -43,18 +71,13 @@ def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, n
             answers.append(("queue_full", None))
             continue
         waiting[job.queue] += 1
-        row = new_row(tx.namespace, job, time)
+        row = new_row(tx.namespace, job, now)
         added.append(row)
         by_id[job.job_id] = row
         if key is not None:
             by_key[key] = row
         answers.append(("created", row))
-    tx.run_each(statements.add_jobs, added)
-    _tell(tx, added)
-    # The same job may be the answer more than once.
-    rows = list({row["job_id"]: row for _, row in answers if row is not None}.values())
-    found = {job.job_id: job for job in tx.jobs(rows)}
-    return [Enqueued(word, None if row is None else found[row["job_id"]]) for word, row in answers]  # pyright: ignore[reportArgumentType] (the words are above)
+    return answers, added
 
 
 def _earlier(
@@ -65,11 +88,11 @@ def _earlier(
     by_key: dict[str, Mapping[Any, Any]] = {}
     for start in range(0, len(new), _LISTED):
         part = new[start : start + _LISTED]
-        for row in tx.rows(tx.grouped.jobs, ids=tx.packed([job.job_id for job in part])):
+        for row in tx.rows(tx.statements.jobs, ids=tx.packed([job.job_id for job in part])):
             by_id[row["job_id"]] = row
         keys = [digest(job.scope or "", job.key) for job in part if job.key is not None]
         if keys:
-            for row in tx.rows(tx.grouped.by_key, keys=tx.packed(keys)):
+            for row in tx.rows(tx.statements.by_key, keys=tx.packed(keys)):
                 by_key[row["key_digest"]] = row
     return by_id, by_key
 
@@ -79,7 +102,7 @@ def _waiting(tx: Transaction, new: Sequence[NewJob], max_queued: int | None) -> 
     waiting: Counter[str] = Counter()
     if max_queued is not None:
         for queue in {job.queue for job in new}:
-            waiting[queue] = tx.run(statements.waiting, queue=queue, states=[SCHEDULED, QUEUED]).scalar_one()
+            waiting[queue] = tx.run(tx.statements.queues.waiting, queue=queue).scalar_one()
     return waiting
 
 

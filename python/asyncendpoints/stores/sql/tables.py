@@ -6,7 +6,8 @@ runs are in a table of their own.
 
 from __future__ import annotations
 
-from typing import Final, get_args
+import re
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -23,7 +24,11 @@ from sqlalchemy import (
     text,
 )
 
+from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.job import TERMINAL_STATES, JobState, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 """A state's code is its place here."""
@@ -43,127 +48,216 @@ TIME_BITS: Final = 54
 """How many bits of a rank are time; the priority is above them."""
 LATEST: Final = (1 << TIME_BITS) - 1
 
-metadata: Final = MetaData()
+PREFIX: Final = "asyncendpoints_"
+"""How the names of the tables begin, unless the settings say otherwise."""
 
 
-def _name(index: str) -> str:
-    return f"asyncendpoints_{index}"
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
 
 
-schema: Final = Table(
-    _name("schema"),
-    metadata,
-    Column("only", SmallInteger, primary_key=True, autoincrement=False),
-    Column("version", SmallInteger, nullable=False),
-)
-
-jobs: Final = Table(
-    _name("jobs"),
-    metadata,
-    Column("namespace", String(64), nullable=False),
-    Column("job_id", String(36), nullable=False),
-    Column("queue", String(64), nullable=False),
-    Column("state", SmallInteger, nullable=False),
-    # What orders the jobs of one state in one queue: the rank of a queued one, the due time of a scheduled one, else 0.
-    Column("place", BigInteger, nullable=False),
-    Column("ready_at", BigInteger, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("priority", SmallInteger, nullable=False),
-    Column("attempt", SmallInteger, nullable=False),
-    Column("max_attempts", SmallInteger, nullable=False),
-    Column("fence", BigInteger, nullable=False),
-    Column("lease_until", BigInteger),
-    Column("claim_id", Text),
-    Column("cancel_requested_at", BigInteger),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Column("scheduled_at", BigInteger),
-    Column("started_at", BigInteger),
-    Column("finished_at", BigInteger),
-    Column("expires_at", BigInteger),
-    # When the bodies go while the key keeps the record, and when the record goes.
-    Column("strip_at", BigInteger),
-    Column("prune_at", BigInteger),
-    Column("stripped", Boolean, nullable=False),
-    Column("timeout_ms", BigInteger, nullable=False),
-    Column("retention_completed_ms", BigInteger, nullable=False),
-    Column("retention_failed_ms", BigInteger, nullable=False),
-    Column("handler", Text, nullable=False),
-    Column("owner", Text),
-    Column("scope", Text),
-    Column("request_id", Text),
-    Column("fingerprint", LargeBinary(32)),
-    # A digest of scope and key: of one length, whatever they are.
-    Column("key_digest", String(64)),
-    Column("redrive_of", String(36)),
-    Column("origin", String(36)),
-    # The newest run, numbered by the fence, and the newest settlement.
-    Column("run_started_at", BigInteger),
-    Column("run_finished_at", BigInteger),
-    Column("run_outcome", SmallInteger),
-    Column("run_worker", Text),
-    Column("run_error", LargeBinary),
-    Column("settled_fence", BigInteger),
-    Column("settled_nonce", String(20)),
-    Column("settled_to", SmallInteger),
-    # Last, so that what comes before them is read without them.
-    Column("progress", LargeBinary),
-    Column("result", LargeBinary),
-    Column("result_meta", LargeBinary),
-    Column("request", LargeBinary),
-    Column("payload", LargeBinary),
-    PrimaryKeyConstraint("namespace", "job_id"),
-)
-
-Index(_name("jobs_place"), jobs.c.namespace, jobs.c.queue, jobs.c.state, jobs.c.place, jobs.c.job_id)
-Index(_name("jobs_age"), jobs.c.namespace, jobs.c.created_at, jobs.c.job_id)
-Index(_name("jobs_key"), jobs.c.namespace, jobs.c.key_digest, unique=True)
+def _key(length: int) -> String:
+    """Return the type of what is compared byte by byte, whatever language the database is set up for."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
-def _partial(name: str, condition: str, *columns: Column[int] | Column[str]) -> None:
-    where = text(condition)
-    Index(_name(name), *columns, sqlite_where=where, postgresql_where=where)
+def table_prefix(value: str) -> str:
+    """Return a prefix that tables may have.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if not _NAME.fullmatch(value):
+        raise ConfigurationError(f"the prefix of the tables must be a name that matches {_NAME.pattern}, not {value!r}")
+    return value
 
 
-_partial("jobs_lease", "lease_until IS NOT NULL", jobs.c.namespace, jobs.c.lease_until)
-_partial("jobs_strip", "strip_at IS NOT NULL", jobs.c.namespace, jobs.c.strip_at)
-_partial("jobs_prune", "prune_at IS NOT NULL", jobs.c.namespace, jobs.c.prune_at)
-_partial("jobs_failed", f"state = {FAILED}", jobs.c.namespace, jobs.c.created_at, jobs.c.job_id)
-_partial("jobs_due", f"state = {SCHEDULED}", jobs.c.namespace, jobs.c.place, jobs.c.job_id)
-_partial("jobs_origin", "origin IS NOT NULL", jobs.c.namespace, jobs.c.origin)
+def schema_name(value: str | None) -> str | None:
+    """Return the name of a schema, or None where there is none.
 
-runs: Final = Table(
-    _name("runs"),
-    metadata,
-    Column("namespace", String(64), nullable=False),
-    Column("job_id", String(36), nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("started_at", BigInteger, nullable=False),
-    Column("finished_at", BigInteger),
-    Column("outcome", SmallInteger),
-    Column("worker", Text, nullable=False),
-    Column("error", LargeBinary),
-    PrimaryKeyConstraint("namespace", "job_id", "number"),
-)
+    Raises:
+        ConfigurationError: It is no plain name.
+    """
+    if value is not None and not _NAME.fullmatch(value):
+        raise ConfigurationError(f"the schema must be a name that matches {_NAME.pattern}, not {value!r}")
+    return value
 
-effects: Final = Table(
-    _name("effects"),
-    metadata,
-    Column("namespace", String(64), nullable=False),
-    Column("origin", String(36), nullable=False),
-    Column("effect", Text, nullable=False),
-    Column("nonce", Text, nullable=False),
-    Column("value", LargeBinary),
-    PrimaryKeyConstraint("namespace", "origin", "effect"),
-)
 
-paused: Final = Table(
-    _name("paused"),
-    metadata,
-    Column("namespace", String(64), nullable=False),
-    Column("queue", String(64), nullable=False),
-    PrimaryKeyConstraint("namespace", "queue"),
-)
+class Tables:
+    """The tables of a store, under the names that its settings give them.
+
+    Args:
+        prefix: How their names begin.
+        schema: The schema that they are in, where the database has such; None is the one that it looks in first.
+    """
+
+    def __init__(self, prefix: str = PREFIX, schema: str | None = None) -> None:
+        self.prefix = table_prefix(prefix)
+        self.metadata = MetaData(schema=schema_name(schema))
+        self.schema = self._table(
+            "schema",
+            Column("only", SmallInteger, primary_key=True, autoincrement=False),
+            Column("version", SmallInteger, nullable=False),
+        )
+        self.jobs = self._table("jobs", *_job_columns(), **_HOT)
+        self._index_jobs()
+        self.runs = self._table(
+            "runs",
+            Column("namespace", _key(64), nullable=False),
+            Column("job_id", _key(36), nullable=False),
+            Column("number", BigInteger, nullable=False),
+            Column("started_at", BigInteger, nullable=False),
+            Column("finished_at", BigInteger),
+            Column("outcome", SmallInteger),
+            Column("worker", Text, nullable=False),
+            Column("error", LargeBinary),
+            PrimaryKeyConstraint("namespace", "job_id", "number"),
+        )
+        self.effects = self._table(
+            "effects",
+            Column("namespace", _key(64), nullable=False),
+            Column("origin", _key(36), nullable=False),
+            Column("effect", Text, nullable=False),
+            Column("nonce", Text, nullable=False),
+            Column("value", LargeBinary),
+            PrimaryKeyConstraint("namespace", "origin", "effect"),
+        )
+        self.paused = self._table(
+            "paused",
+            Column("namespace", _key(64), nullable=False),
+            Column("queue", _key(64), nullable=False),
+            PrimaryKeyConstraint("namespace", "queue"),
+        )
+        self.outbox = self._table("outbox", *_outbox_columns())
+        self._index_outbox()
+
+    def _table(self, name: str, *parts: Column[Any] | PrimaryKeyConstraint, **options: Any) -> Table:
+        return Table(f"{self.prefix}{name}", self.metadata, *parts, **options)
+
+    def _index_jobs(self) -> None:
+        c = self.jobs.c
+        waits = f"state IN ({SCHEDULED}, {QUEUED})"
+        # PostgreSQL writes every index anew whenever a job changes its state, so there each holds only what is looked
+        # for in it; the others need one whole index, from which jobs are counted.
+        self._index("place", c.namespace, c.queue, c.state, c.place, c.job_id, postgresql_where=text(waits))
+        self._index("age", c.namespace, c.created_at, c.job_id)
+        self._index("key", c.namespace, c.key_digest, unique=True, postgresql_where=text("key_digest IS NOT NULL"))
+        # What is included is counted there, without a look into the table.
+        self._partial("lease", "lease_until IS NOT NULL", c.namespace, c.lease_until, include=("queue",))
+        self._partial("strip", "strip_at IS NOT NULL", c.namespace, c.strip_at)
+        self._partial("prune", "prune_at IS NOT NULL", c.namespace, c.prune_at, include=("queue", "state"))
+        self._partial("failed", f"state = {FAILED}", c.namespace, c.created_at, c.job_id)
+        self._partial("due", f"state = {SCHEDULED}", c.namespace, c.place, c.job_id)
+        self._partial("origin", "origin IS NOT NULL", c.namespace, c.origin)
+
+    def _index_outbox(self) -> None:
+        entries = self.outbox.c
+        for name, last in {"due": entries.next_at, "prune": entries.prune_at}.items():
+            where = text(f"{last.name} IS NOT NULL")
+            index = f"{self.prefix}outbox_{name}"
+            Index(index, entries.namespace, last, entries.job_id, sqlite_where=where, postgresql_where=where)
+
+    def _index(self, name: str, *columns: Column[Any], **options: Any) -> None:
+        Index(f"{self.prefix}jobs_{name}", *columns, **options)
+
+    def _partial(self, name: str, condition: str, *columns: Column[Any], include: Sequence[str] = ()) -> None:
+        where = text(condition)
+        options = {"postgresql_include": include} if include else {}
+        self._index(name, *columns, sqlite_where=where, postgresql_where=where, **options)
+
+
+_HOT: Final = {
+    # Every state that a job comes to leaves a dead row behind. They are cleared away long before they are a fifth of
+    # the table, PostgreSQL's default, which with a million finished jobs would be 200,000; and a page keeps room for
+    # the next version of its rows, so that a write of progress finds it beside the last one.
+    "postgresql_with": {
+        "fillfactor": 80,
+        "autovacuum_vacuum_scale_factor": 0.0,
+        "autovacuum_vacuum_threshold": 5_000,
+        "autovacuum_vacuum_insert_scale_factor": 0.0,
+        "autovacuum_vacuum_insert_threshold": 50_000,
+        "autovacuum_analyze_scale_factor": 0.02,
+        "autovacuum_vacuum_cost_delay": 0,
+    }
+}
+
+
+def _job_columns() -> list[Column[Any] | PrimaryKeyConstraint]:
+    return [
+        Column("namespace", _key(64), nullable=False),
+        Column("job_id", _key(36), nullable=False),
+        Column("queue", _key(64), nullable=False),
+        Column("state", SmallInteger, nullable=False),
+        # What orders the jobs of one state in one queue: the rank of a queued one, the due time of a scheduled one,
+        # else 0.
+        Column("place", BigInteger, nullable=False),
+        Column("ready_at", BigInteger, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("priority", SmallInteger, nullable=False),
+        Column("attempt", SmallInteger, nullable=False),
+        Column("max_attempts", SmallInteger, nullable=False),
+        Column("fence", BigInteger, nullable=False),
+        Column("lease_until", BigInteger),
+        Column("claim_id", Text),
+        Column("cancel_requested_at", BigInteger),
+        Column("created_at", BigInteger, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+        Column("scheduled_at", BigInteger),
+        Column("started_at", BigInteger),
+        Column("finished_at", BigInteger),
+        Column("expires_at", BigInteger),
+        # When the bodies go while the key keeps the record, and when the record goes.
+        Column("strip_at", BigInteger),
+        Column("prune_at", BigInteger),
+        Column("stripped", Boolean, nullable=False),
+        Column("timeout_ms", BigInteger, nullable=False),
+        Column("retention_completed_ms", BigInteger, nullable=False),
+        Column("retention_failed_ms", BigInteger, nullable=False),
+        Column("handler", Text, nullable=False),
+        Column("owner", Text),
+        Column("scope", Text),
+        Column("request_id", Text),
+        Column("fingerprint", LargeBinary(32)),
+        # A digest of scope and key: of one length, whatever they are.
+        Column("key_digest", _key(64)),
+        Column("redrive_of", String(36)),
+        Column("origin", _key(36)),
+        # The newest run, numbered by the fence, and the newest settlement.
+        Column("run_started_at", BigInteger),
+        Column("run_finished_at", BigInteger),
+        Column("run_outcome", SmallInteger),
+        Column("run_worker", Text),
+        Column("run_error", LargeBinary),
+        Column("settled_fence", BigInteger),
+        Column("settled_nonce", String(20)),
+        Column("settled_to", SmallInteger),
+        # Last, so that what comes before them is read without them.
+        Column("progress", LargeBinary),
+        Column("result", LargeBinary),
+        Column("result_meta", LargeBinary),
+        Column("request", LargeBinary),
+        Column("payload", LargeBinary),
+        PrimaryKeyConstraint("namespace", "job_id"),
+    ]
+
+
+def _outbox_columns() -> list[Column[Any] | PrimaryKeyConstraint]:
+    return [
+        Column("namespace", _key(64), nullable=False),
+        Column("job_id", _key(36), nullable=False),
+        Column("queue", _key(64), nullable=False),
+        Column("written_at", BigInteger, nullable=False),
+        # When the job may begin.
+        Column("ready_at", BigInteger, nullable=False),
+        # From when on somebody may take it; nothing once it is settled what has become of it.
+        Column("next_at", BigInteger),
+        Column("turn", BigInteger, nullable=False),
+        # The earlier job of the same key, or why the store has refused it; and how long that is kept.
+        Column("same_as", String(36)),
+        Column("problem", LargeBinary),
+        Column("prune_at", BigInteger),
+        Column("record", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("namespace", "job_id"),
+    ]
 
 
 def state_of(code: int) -> JobState:

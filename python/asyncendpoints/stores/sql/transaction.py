@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from asyncendpoints.stores.sql.dialect import Begun, Notice, Overtaken
 from asyncendpoints.stores.sql.rows import job_of
-from asyncendpoints.stores.sql.statements import Grouped
+from asyncendpoints.stores.sql.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ClauseElement, Connection, CursorResult, Executable, RowMapping
+    from sqlalchemy import Connection, CursorResult, Executable, RowMapping
 
     from asyncendpoints.job import Job
-    from asyncendpoints.stores.sql.dialects import Sqlite
+    from asyncendpoints.stores.sql.dialect import Dialect, Each
+    from asyncendpoints.stores.sql.tables import Tables
 
 
 @dataclass(slots=True)
@@ -28,19 +30,27 @@ class News:
     cancels: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     """`(worker, job_id, fence)` of runs whose cancellation was asked for."""
 
+    def notice(self) -> Notice | None:
+        """Return what other processes want to hear of it, if anything."""
+        if not (self.queues or self.cancels):
+            return None
+        return Notice(queues=tuple(sorted(self.queues)), cancels=tuple(self.cancels))
+
 
 class Ground:
     """What all transactions of a store stand on.
 
     Args:
         dialect: The database's.
+        tables: The store's.
         namespace: Separates applications.
     """
 
-    def __init__(self, dialect: Sqlite, namespace: str) -> None:
+    def __init__(self, dialect: Dialect, tables: Tables, namespace: str) -> None:
         self.dialect = dialect
+        self.tables = tables
         self.namespace = namespace
-        self.grouped = Grouped(dialect)
+        self.statements = Statements(tables, dialect)
 
 
 class Transaction:
@@ -49,12 +59,18 @@ class Transaction:
     Args:
         connection: In a transaction.
         ground: What it stands on.
+        begun: What is known of it already.
     """
 
-    def __init__(self, connection: Connection, ground: Ground) -> None:
+    def __init__(self, connection: Connection, ground: Ground, begun: Begun | None = None) -> None:
         self._connection = connection
         self._ground = ground
-        self._clock: int | None = None
+        self._clock = None if begun is None else begun.now
+        self.dialect = ground.dialect
+        self.tables = ground.tables
+        self.statements = ground.statements
+        self.namespace = ground.namespace
+        """The namespace that every statement concerns."""
         self.news = News()
 
     @property
@@ -62,32 +78,45 @@ class Transaction:
         """The connection, for what concerns no namespace."""
         return self._connection
 
-    @property
-    def grouped(self) -> Grouped:
-        """The statements about lists of jobs."""
-        return self._ground.grouped
-
-    @property
-    def namespace(self) -> str:
-        """The namespace that every statement concerns."""
-        return self._ground.namespace
-
     def time(self, now: int | None) -> int:
         """Return `now`, or the time by the database's clock, which stands still in a transaction (CLK-1)."""
         if now is not None:
             return now
         if self._clock is None:
-            self._clock = int(self._connection.execute(self._ground.dialect.clock).scalar_one())
+            self._clock = int(self._connection.execute(self.dialect.clock).scalar_one())
         return self._clock
+
+    def turn(self, name: str) -> None:
+        """Do what follows in no two transactions of this namespace at the same time."""
+        self.dialect.turn(self._connection, f"{self.tables.prefix}{self.namespace} {name}")
 
     def run(self, statement: Executable, **values: Any) -> CursorResult[Any]:
         """Execute a statement."""
-        return self._connection.execute(statement, {"ns": self._ground.namespace, **values})
+        return self._connection.execute(statement, {"ns": self.namespace, **values})
 
-    def run_each(self, statement: ClauseElement, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute a statement once for each row of values, in one go."""
-        if rows:
-            self._ground.dialect.run_each(self._connection, statement, rows)
+    def move(self, statement: Executable, **values: Any) -> None:
+        """Execute a statement about a row that this transaction has locked, or has the only turn to write.
+
+        Raises:
+            Overtaken: The row is not as it was read.
+        """
+        if self.run(statement, **values).rowcount != 1:
+            raise Overtaken
+
+    def run_each(self, each: Each, rows: Sequence[Mapping[str, Any]], **same: Any) -> int:
+        """Execute a statement for rows of values, in one go; return how many rows were written."""
+        if not rows:
+            return 0
+        return self.dialect.run_each(self._connection, each, rows, {"ns": self.namespace, **same})
+
+    def move_each(self, each: Each, rows: Sequence[Mapping[str, Any]], **same: Any) -> None:
+        """Execute a statement about rows that this transaction has locked, or has the only turn to write.
+
+        Raises:
+            Overtaken: One of them is not as it was read.
+        """
+        if self.run_each(each, rows, **same) != len(rows):
+            raise Overtaken
 
     def rows(self, statement: Executable, **values: Any) -> Sequence[RowMapping]:
         """Return what a statement finds."""
@@ -97,20 +126,20 @@ class Transaction:
         """Return what a statement finds, without names."""
         return [tuple(row) for row in self.run(statement, **values)]
 
-    def packed(self, values: Sequence[str]) -> str:
+    def packed(self, values: Sequence[str]) -> Any:
         """Return a list as the parameter of a statement about one."""
-        return self._ground.dialect.pack(values)
+        return self.dialect.pack(values)
 
     def jobs(self, rows: Sequence[Mapping[Any, Any]]) -> list[Job]:
         """Return the jobs of rows, with their earlier runs."""
         repeated = [row["job_id"] for row in rows if row["fence"] > 1]
         earlier: dict[str, list[RowMapping]] = {}
         if repeated:
-            for run in self.rows(self.grouped.runs, ids=self.packed(repeated)):
+            for run in self.rows(self.statements.runs, ids=self.packed(repeated)):
                 earlier.setdefault(run["job_id"], []).append(run)
         return [job_of(row, earlier.get(row["job_id"], ())) for row in rows]
 
     def job(self, job_id: str) -> Job | None:
         """Return a job, or None."""
-        found = self.jobs(self.rows(self.grouped.jobs, ids=self.packed([job_id])))
+        found = self.jobs(self.rows(self.statements.jobs, ids=self.packed([job_id])))
         return found[0] if found else None

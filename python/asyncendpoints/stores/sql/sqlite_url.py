@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.stores import url_parts
+from asyncendpoints.stores.sql.tables import PREFIX, table_prefix
+from asyncendpoints.stores.url_parts import TIMEOUT
 
-TIMEOUT: Final = 5.0
-"""Seconds to wait for other processes that write, unless the URL says otherwise."""
-LONGEST_TIMEOUT: Final = 3_600.0
-_PARAMETERS: Final = ("namespace", "timeout", "synchronous")
+_PARAMETERS: Final = ("namespace", "timeout", "prefix", "synchronous")
 _SYNCHRONOUS: Final = ("NORMAL", "FULL")
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FORMS: Final = "sqlite:///file.db for a relative path, or sqlite:////directory/file.db for an absolute one"
 
 
@@ -27,6 +25,8 @@ class SqliteAddress:
     """Separates applications; None leaves it to the settings."""
     timeout: float = TIMEOUT
     """Seconds to wait for other processes that write."""
+    prefix: str = PREFIX
+    """How the names of the tables begin."""
     synchronous: str = "NORMAL"
     """`FULL` writes every commit through to the disk; `NORMAL` survives every end of the process."""
 
@@ -48,41 +48,14 @@ def parse_sqlite_url(url: str) -> SqliteAddress:
         )
     if "\0" in path:
         raise ConfigurationError("the path of a SQLite database holds no null character")
-    given: dict[str, str] = {}
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in _PARAMETERS:
-            raise ConfigurationError(f"{name!r} is no parameter of a SQLite URL; they are {', '.join(_PARAMETERS)}")
-        if name in given:
-            raise ConfigurationError(f"the parameter {name!r} of the SQLite URL is there more than once")
-        given[name] = value
+    given = url_parts.parameters(parts.query, _PARAMETERS, "SQLite")
     return SqliteAddress(
         path=path,
-        namespace=_namespace(given.get("namespace")),
-        timeout=_timeout(given.get("timeout")),
+        namespace=url_parts.namespace(given.get("namespace"), "SQLite"),
+        timeout=url_parts.seconds("timeout", given.get("timeout"), "SQLite", least=0.0),
+        prefix=table_prefix(given.get("prefix", PREFIX)),
         synchronous=_synchronous(given.get("synchronous", "NORMAL")),
     )
-
-
-def _namespace(value: str | None) -> str | None:
-    if value is not None and not _NAME.fullmatch(value):
-        raise ConfigurationError(
-            f"namespace in the SQLite URL must be a name that matches {_NAME.pattern}, not {value!r}"
-        )
-    return value
-
-
-def _timeout(value: str | None) -> float:
-    if value is None:
-        return TIMEOUT
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0.0 <= seconds <= LONGEST_TIMEOUT:
-        raise ConfigurationError(
-            f"timeout in the SQLite URL must be a number of seconds from 0 to {LONGEST_TIMEOUT:g}, not {value!r}"
-        )
-    return seconds
 
 
 def _synchronous(value: str) -> str:

@@ -1,4 +1,4 @@
-"""What differs between databases: the clock, how a list is handed over and a transaction begun, what errors mean."""
+"""SQLite: its clock, how a list is handed over and a transaction begun, what its errors mean."""
 
 from __future__ import annotations
 
@@ -9,25 +9,35 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Insert, bindparam, create_engine, event, func, select, text
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.stores.sql.dialect import Begun, Each, Overtaken, Trouble
+from asyncendpoints.stores.sql.pools import with_own_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from threading import Event
 
-    from sqlalchemy import ClauseElement, ColumnElement, Connection, Engine
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
     from sqlalchemy.sql.compiler import SQLCompiler
-    from sqlalchemy.sql.elements import TextClause
+    from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.url import SqliteAddress
+    from asyncendpoints.stores.sql.dialect import Notice
+    from asyncendpoints.stores.sql.sqlite_url import SqliteAddress
 
 CACHE_KIB: Final = 32 * 1024
 """How much of the file a connection that writes keeps in memory: SQLite's own 2 MiB hold some thousand jobs."""
 RETRY: Final = 0.01
 """Seconds between two attempts where SQLite does not wait by itself."""
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DURABILITY: Final = {
+    "NORMAL": "Jobs are in a file and survive every end of the process; a crash of the machine may lose the last ones.",
+    "FULL": "Jobs are written through to the disk before they are accepted.",
+}
 _SENTENCES: Final = {
     sqlite3.SQLITE_FULL: "there is no room left on the disk",
     sqlite3.SQLITE_READONLY: "the file or its directory may not be written",
@@ -62,17 +72,26 @@ class Sqlite:
 
     Args:
         address: Where the file is, and how to use it.
+        given: The user's own engine, whose connections are made as its are.
     """
 
     name = "sqlite"
+    looks_first = True
+    locks = False
+    counts_in_parts = False
+    announces = False
+    patience = 0.0
     # strftime, because unixepoch with fractions of a second is new in SQLite 3.42.
-    clock: Final[TextClause] = text(
+    clock: Executable = text(
         "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER)"
     )
 
-    def __init__(self, address: SqliteAddress) -> None:
+    def __init__(self, address: SqliteAddress, given: Engine | None = None) -> None:
         self._address = address
-        self._compiled: dict[ClauseElement, tuple[str, Callable[[Any], tuple[Any, ...]], dict[str, Any]]] = {}
+        self._given = given
+        self.address = str(address)
+        self.durability = _DURABILITY[address.synchronous]
+        self._compiled: dict[int, tuple[str, Callable[[Any], tuple[Any, ...]], dict[str, Any]]] = {}
 
     def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
         """Return that the column's value is in the list of this parameter: one parameter, however long the list."""
@@ -83,22 +102,52 @@ class Sqlite:
         """Return a list as the parameter that `among` compares with."""
         return json.dumps(values)
 
-    def run_each(self, connection: Connection, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+    def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return a statement that is executed once for each row."""
+        return Each(make({name: bindparam(name, type_=type_) for name, type_ in types.items()}), tuple(types))
+
+    def adding(self, table: Table, names: Sequence[str]) -> Each:
+        """Return the statement that adds rows with values in these columns, but none whose keys are there already."""
+        return Each(insert(table).on_conflict_do_nothing(), tuple(names))
+
+    def run_each(self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]], same: Any) -> int:
         """Execute a statement once for each row of values.
 
         The driver takes the values as they are, so they are handed to it as they are: all that is done for each value
         in between costs twice what SQLite does with it.
         """
-        found = self._compiled.get(statement)
+        found = self._compiled.get(id(each))
         if found is None:
-            compiled = statement.compile(
-                dialect=connection.dialect, column_keys=list(rows[0]) if isinstance(statement, Insert) else None
+            statement: Any = each.statement
+            compiled = cast(
+                "SQLCompiler",
+                statement.compile(
+                    dialect=connection.dialect, column_keys=each.names if isinstance(statement, Insert) else None
+                ),
             )
-            names = cast("SQLCompiler", compiled).positiontup or []
-            given = {name: value for name, value in (compiled.params or {}).items() if name not in rows[0]}
-            found = self._compiled[statement] = (str(compiled), itemgetter(*names), given)
+            names = compiled.positiontup or []
+            given = {name: value for name, value in compiled.params.items() if name not in each.names}
+            found = self._compiled[id(each)] = (str(compiled), itemgetter(*names), given)
         sql, values_of, given = found
-        connection.exec_driver_sql(sql, [values_of({**given, **row}) for row in rows])
+        given = {**given, **same}
+        return connection.exec_driver_sql(sql, [values_of({**given, **row}) for row in rows]).rowcount
+
+    def begin(self, connection: Connection) -> Begun:
+        """Do nothing: the transaction has its turn to write already."""
+        return Begun()
+
+    def is_committed(self, connection: Connection, token: str) -> bool:
+        """Say no: a commit to a file is always answered."""
+        return False
+
+    def turn(self, connection: Connection, name: str) -> None:
+        """Do nothing: one transaction writes at a time."""
+
+    def announce(self, connection: Connection, namespace: str, notice: Notice) -> None:
+        """Do nothing: processes look."""
+
+    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Event) -> None:
+        """Hear nothing: processes look."""
 
     def engine(self, *, writes: bool) -> Engine:
         """Make an engine whose transactions write, from their first statement on, or only read.
@@ -106,20 +155,23 @@ class Sqlite:
         Nothing is opened before the first connection.
         """
         address = self._address
-        engine = create_engine(
-            "sqlite+pysqlite://",
-            # With isolation_level None the driver begins nothing by itself. Every connection has one thread at a time.
-            creator=lambda: sqlite3.connect(
-                address.path, timeout=address.timeout, isolation_level=None, check_same_thread=False
-            ),
-            poolclass=QueuePool,
-            pool_size=1,
-            max_overflow=0,
-        )
+        if self._given is None:
+            engine = create_engine(
+                "sqlite+pysqlite://",
+                # Every connection has one thread at a time.
+                creator=lambda: sqlite3.connect(address.path, timeout=address.timeout, check_same_thread=False),
+                poolclass=QueuePool,
+                pool_size=1,
+                max_overflow=0,
+            )
+        else:
+            engine = with_own_pool(self._given)
         # What writes takes its turn at the start: a reader that becomes a writer later may find that it cannot.
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
         def connected(connection: sqlite3.Connection, _record: object) -> None:
+            # The driver begins nothing by itself.
+            connection.isolation_level = None
             if writes:
                 _use_wal(connection, address.timeout)
                 connection.execute(f"PRAGMA synchronous = {address.synchronous}")
@@ -134,7 +186,16 @@ class Sqlite:
         event.listen(engine, "begin", began)
         return engine
 
-    def explain(self, error: SQLAlchemyError | sqlite3.Error) -> StoreUnavailable:
+    def trouble(self, error: Exception) -> Trouble:
+        """Return what an error says of doing the same again."""
+        if isinstance(error, Overtaken):
+            return Trouble.CONFLICT
+        is_ours = type(error) is DatabaseError or isinstance(
+            error, OperationalError | InternalError | PoolTimeout | sqlite3.Error
+        )
+        return Trouble.DATABASE if is_ours else Trouble.CALL
+
+    def explain(self, error: Exception) -> StoreUnavailable:
         """Return in a sentence why the database did not do its work."""
         cause: Any = getattr(error, "orig", None) or error
         code = getattr(cause, "sqlite_errorcode", None)

@@ -1,0 +1,150 @@
+"""What differs between databases, as the rest of the store asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from threading import Event
+
+    from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
+    from sqlalchemy.types import TypeEngine
+
+    from asyncendpoints.errors import StoreUnavailable
+
+
+class Trouble(Enum):
+    """What an error says of doing the same again."""
+
+    CALL = auto()
+    """A value of one call is the reason: the others may go on without it."""
+    CONFLICT = auto()
+    """Somebody else was in the way, and nothing was done: done again it may well work."""
+    LOST = auto()
+    """The connection has gone. What was under way was not done, unless the commit itself was under way."""
+    DATABASE = auto()
+    """Any other call would have met with the same."""
+
+
+class Overtaken(Exception):  # noqa: N818 (what has happened, not a mistake)
+    """A row was not as it had been read in the same transaction: somebody else was in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is known when a transaction that writes has begun."""
+
+    now: int | None = None
+    """The time by the database's clock in UTC milliseconds, where it has come for nothing."""
+    token: str | None = None
+    """What `Dialect.is_committed` knows the transaction by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A statement that is executed for many rows of values at once."""
+
+    statement: Executable
+    names: tuple[str, ...]
+    """The values that each row has for itself; all the others of the statement are the same for all rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What processes tell each other. It is a hint: whoever misses it finds out by looking."""
+
+    queues: tuple[str, ...] = ()
+    """Where something is claimable, or due earlier than before."""
+    cancels: tuple[tuple[str, str, int], ...] = ()
+    """`(worker, job_id, fence)` of runs whose cancellation was asked for."""
+
+
+class Dialect(Protocol):
+    """A database, and the driver that leads to it. It holds no connection."""
+
+    name: str
+    """One word: `sqlite`, `postgresql`, …"""
+    address: str
+    """Where the database is, without a password."""
+    durability: str
+    """What an accepted job survives, in a sentence."""
+    looks_first: bool
+    """Whether it is cheaper to look whether rows are there already than to find out by adding them."""
+    locks: bool
+    """Whether several transactions write at the same time, so that rows are locked and skipped."""
+    counts_in_parts: bool
+    """Whether jobs are counted state by state, each from the index that has them, instead of from one index."""
+    clock: Executable
+    """Selects the time in UTC milliseconds."""
+    announces: bool
+    """Whether processes can tell each other by `announce`, and hear by `listen`."""
+    patience: float
+    """Seconds during which a commit whose connection was lost is looked for."""
+
+    def engine(self, *, writes: bool) -> Engine:
+        """Make an engine with one connection at most. Nothing is opened before the first use."""
+        ...
+
+    # How a statement says that it concerns many.
+
+    def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+        """Return that the column's value is in the list of this parameter: one parameter, however long the list."""
+        ...
+
+    def pack(self, values: Sequence[str]) -> Any:
+        """Return a list as the parameter that `among` compares with."""
+        ...
+
+    def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return a statement for many rows, made of the values that each row has for itself."""
+        ...
+
+    def adding(self, table: Table, names: Sequence[str]) -> Each:
+        """Return the statement that adds rows with values in these columns, but none whose keys are there already."""
+        ...
+
+    def run_each(self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]], same: Any) -> int:
+        """Execute a statement for rows of values, and return how many rows of the table were written.
+
+        Args:
+            connection: In a transaction.
+            each: The statement.
+            rows: At least one.
+            same: A mapping with the values that are the same for all.
+        """
+        ...
+
+    # Transactions.
+
+    def begin(self, connection: Connection) -> Begun:
+        """Do what a transaction that writes begins with."""
+        ...
+
+    def is_committed(self, connection: Connection, token: str) -> bool:
+        """Tell whether the transaction was committed during whose commit the connection was lost."""
+        ...
+
+    def turn(self, connection: Connection, name: str) -> None:
+        """Wait until no other transaction that has asked for this turn is under way; the turn ends with this one."""
+        ...
+
+    def announce(self, connection: Connection, namespace: str, notice: Notice) -> None:
+        """Tell other processes."""
+        ...
+
+    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Event) -> None:
+        """Hear what other processes announce, until the event is set or the connection is lost, which raises."""
+        ...
+
+    # Errors.
+
+    def trouble(self, error: Exception) -> Trouble:
+        """Return what an error says of doing the same again."""
+        ...
+
+    def explain(self, error: Exception) -> StoreUnavailable:
+        """Return in a sentence why the database did not do its work."""
+        ...

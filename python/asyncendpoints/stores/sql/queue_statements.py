@@ -1,0 +1,193 @@
+"""The statements about queues: what waits in them, and how it is taken in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
+
+from asyncendpoints.stores.sql.tables import IN_PROGRESS, LATEST, QUEUED, SCHEDULED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, CompoundSelect, Select
+    from sqlalchemy.sql.elements import BindParameter
+
+    from asyncendpoints.stores.sql.dialect import Dialect
+    from asyncendpoints.stores.sql.tables import Tables
+
+CLAIMED = (
+    "job_id", "fence", "handler", "queue", "attempt", "max_attempts", "timeout_ms", "created_at", "ready_at",
+    "priority", "request_id", "owner", "request", "payload",
+)  # fmt: skip
+"""What a worker is told of a job."""
+
+
+def _code(state: int) -> ColumnElement[int]:
+    """Return a state as it stands in the condition of an index, which a parameter would hide from it."""
+    return literal_column(str(state), Integer)
+
+
+_NONE: ColumnElement[int] = literal_column("0", BigInteger)
+
+
+def _time(place: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the time in a place."""
+    return place.op("&")(literal_column(str(LATEST), BigInteger))
+
+
+def _heads(number: int) -> list[BindParameter[str]]:
+    return [bindparam(f"queue_{index}", type_=String()) for index in range(number)]
+
+
+class QueueStatements:
+    """The statements about queues of one store.
+
+    Args:
+        tables: The store's.
+        dialect: The database's.
+    """
+
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        jobs, c = tables.jobs, tables.jobs.c
+        self._tables = tables
+        self._here = c.namespace == bindparam("ns")
+        self._known: dict[tuple[Any, ...], CompoundSelect[Any]] = {}
+        now: BindParameter[int] = bindparam("now", type_=BigInteger)
+        changed: dict[Any, Any] = {c.version: c.version + 1, c.updated_at: now}
+        rank = (100 - c.priority) * literal_column(str(LATEST + 1), BigInteger) + case(
+            (c.ready_at > LATEST, LATEST), else_=c.ready_at
+        )
+        self.promote = dialect.each(
+            lambda row: (
+                update(jobs)
+                .where(self._here, c.job_id == row["id"], c.state == _code(SCHEDULED))
+                .values({c.state: _code(QUEUED), c.place: rank, **changed})
+            ),
+            id=String(),
+        )
+        self.claim = dialect.each(
+            lambda row: (
+                update(jobs)
+                .where(self._here, c.job_id == row["id"], c.state == _code(QUEUED))
+                .values(
+                    {
+                        c.state: _code(IN_PROGRESS),
+                        c.place: 0,
+                        c.fence: c.fence + 1,
+                        # SET-2 holds whatever verdict brought the job back.
+                        c.attempt: case((c.attempt < c.max_attempts, c.attempt + 1), else_=c.max_attempts),
+                        c.lease_until: bindparam("until", type_=BigInteger),
+                        c.claim_id: bindparam("claim", type_=String()),
+                        c.started_at: func.coalesce(c.started_at, now),
+                        c.run_started_at: now,
+                        c.run_finished_at: None,
+                        c.run_outcome: None,
+                        c.run_worker: bindparam("worker", type_=String()),
+                        c.run_error: None,
+                        **changed,
+                    }
+                )
+            ),
+            id=String(),
+        )
+        self.due = (
+            select(c.job_id, c.queue)
+            .where(self._here, c.state == _code(SCHEDULED), c.place <= now)
+            .order_by(c.place, c.job_id)
+            .limit(bindparam("limit"))
+            .with_for_update(skip_locked=True)
+        )
+        self.waiting = select(func.count()).where(
+            self._here, c.queue == bindparam("queue"), c.state.in_([_code(SCHEDULED), _code(QUEUED)])
+        )
+        self.counts = self._counts_in_parts() if dialect.counts_in_parts else self._counts()
+
+    def _counts(self) -> Select[*tuple[Any, ...]]:
+        c = self._tables.jobs.c
+        return (
+            select(c.queue, c.state, func.count(), func.min(_time(c.place)))
+            .where(self._here)
+            .group_by(c.queue, c.state)
+        )
+
+    def _counts_in_parts(self) -> CompoundSelect[Any]:
+        c = self._tables.jobs.c
+        waiting = self._counts().where(c.state.in_([_code(SCHEDULED), _code(QUEUED)]))
+        running = (
+            select(c.queue, _code(IN_PROGRESS), func.count(), _NONE)
+            .where(self._here, c.lease_until.is_not(None))
+            .group_by(c.queue)
+        )
+        ended = (
+            select(c.queue, c.state, func.count(), _NONE)
+            .where(self._here, c.prune_at.is_not(None))
+            .group_by(c.queue, c.state)
+        )
+        return union_all(waiting, running, ended)
+
+    def heads(self, number: int) -> CompoundSelect[Any]:
+        """For each of so many queues: its number, when its next scheduled job is due, and whether it is paused."""
+        return self._once(("heads", number), self._heads, number)
+
+    def first(self, number: int, *, state: int, columns: Sequence[str], locked: bool) -> CompoundSelect[Any]:
+        """The first jobs of so many queues in the order of their places, at most at the place `until`.
+
+        Each queue is read in the order of the index, so that none is read further than it needs. Those that are locked
+        are at most `limit_0` of the first queue and so on, without what others have locked; the others are at most
+        `limit` of all queues together.
+        """
+        return self._once(("first", number, state, tuple(columns), locked), self._first, number, state, columns, locked)
+
+    def _once(self, key: tuple[Any, ...], make: Any, *arguments: Any) -> CompoundSelect[Any]:
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = make(*arguments)
+        return found
+
+    def _heads(self, number: int) -> CompoundSelect[Any]:
+        c, paused = self._tables.jobs.c, self._tables.paused
+        parts: list[Any] = []
+        for index, queue in enumerate(_heads(number)):
+            first = (
+                select(c.place)
+                .where(self._here, c.queue == queue, c.state == _code(SCHEDULED))
+                .order_by(c.place)
+                .limit(1)
+                .scalar_subquery()
+            )
+            is_paused = exists().where(paused.c.namespace == bindparam("ns"), paused.c.queue == queue)
+            parts.append(select(literal_column(str(index), Integer), first, case((is_paused, 1), else_=0)))
+        return union_all(*parts)
+
+    def _first(self, number: int, state: int, columns: Sequence[str], locked: bool) -> CompoundSelect[Any]:
+        c = self._tables.jobs.c
+        parts: list[Any] = []
+        for index, queue in enumerate(_heads(number)):
+            until: BindParameter[int] = bindparam("until", type_=BigInteger)
+            found = (
+                select(c.place, *(c[name] for name in columns))
+                .where(and_(self._here, c.queue == queue, c.state == _code(state), c.place <= until))
+                .order_by(c.place, c.job_id)
+            )
+            if locked:
+                found = found.limit(bindparam(f"limit_{index}")).with_for_update(skip_locked=True)
+            else:
+                found = found.limit(bindparam("limit"))
+            parts.append(select(found.subquery()))
+        together = union_all(*parts).order_by("place", "job_id")
+        return together if locked else together.limit(bindparam("limit"))
