@@ -213,7 +213,7 @@ class JobContext(Generic[T]):
         job that it repeats. The value must be JSON and comes back as plain JSON, the first time too.
 
         Args:
-            key: Names the effect within the job, 1 to 255 characters.
+            key: Names the effect within the job, 1 to 255 characters but NUL.
             function: Takes nothing. A coroutine function, or a plain function that does not block.
             on_uncertain: What to do where an earlier attempt began the effect and never recorded its end: `fail` the
                 job, or `retry` the effect.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import isawaitable
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 LONGEST_KEY: Final = 255
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""What no database takes in a text."""
 _LONGEST_PAUSE: Final = 5.0
 
 _held: Final[ContextVar[frozenset[asyncio.Lock]]] = ContextVar("asyncendpoints_effects", default=frozenset())
@@ -97,6 +100,8 @@ class Effects:
     def _check(self, effect: Effect) -> None:
         if not 1 <= len(effect.key) <= LONGEST_KEY:
             raise ValueError(f"the key of an effect must be 1 to {LONGEST_KEY} characters, not {len(effect.key)}")
+        if _UNSTORABLE.search(effect.key):
+            raise ValueError(f"the key of an effect must be without NUL characters and surrogates, not {effect.key!r}")
         if effect.on_uncertain not in {"fail", "retry"}:
             raise ValueError(f"on_uncertain must be 'fail' or 'retry', not {effect.on_uncertain!r}")
         turn = self._running.get(effect.key)

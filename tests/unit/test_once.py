@@ -227,7 +227,7 @@ async def test_an_uncertain_effect_of_a_thread_fails_the_job_too() -> None:
         assert problem(job)["type"] == PROBLEM_BASE + "effect-uncertain"
 
 
-@pytest.mark.parametrize("arguments", [("",), ("k" * 256,), ("k", "maybe")])
+@pytest.mark.parametrize("arguments", [("",), ("k" * 256,), ("a\0b",), ("\ud800",), ("k", "maybe")])
 async def test_a_key_or_choice_that_makes_no_sense_is_refused(arguments: tuple[Any, ...]) -> None:
     """Nothing is reserved under it."""
     async with running() as jobs:

@@ -27,6 +27,7 @@ from asyncendpoints.testing.conformance import (
     retention,
     settle,
     submit,
+    texts,
     waiting,
 )
 from asyncendpoints.testing.conformance.rule import ConformanceRule, Finding
@@ -51,6 +52,7 @@ _FILES: Final = (
     retention,
     clock,
     listing,
+    texts,
     waiting,
 )
 

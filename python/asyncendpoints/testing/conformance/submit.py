@@ -19,6 +19,13 @@ HOSTILE_TEXTS = (
     "line\r\nbreak\ttab",
     "KEYS[1] \x1b[31m ]] \x7f",
     " leading and trailing ",
+    "trailing spaces   ",
+    "\u200fright\u2066to\u2069left\u200e",
+    "\ufeff\u2028\uffff\U0010ffff",
+    "\n",
+    "NULL",
+    "😀" * 255,
+    "long " * 20_000,
 )
 """Texts that a store must give back as they came, or refuse."""
 
