@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from asyncendpoints.failures import Outcome
     from asyncendpoints.stores.base import Store
 
+AT_ONCE: Final = 2
+"""How many writes are under way: the ends of one claim's runs do not wait until those of another's are written."""
 CLOSING_PAUSE: Final = 0.1
 """Seconds between two attempts while the worker ends, when there is no time for longer ones."""
 
@@ -55,7 +57,8 @@ class Settler:
         self._hurry = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._task = asyncio.get_running_loop().create_task(self._write_all(), context=Context())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._write_all(), context=Context()) for _ in range(AT_ONCE)]
 
     @property
     def waiting(self) -> int:
@@ -80,24 +83,29 @@ class Settler:
                 "their leases will expire, and the runs be repeated",
                 self.waiting,
             )
-        await end_task(self._task)
+        for task in self._tasks:
+            await end_task(task)
 
     async def _write_all(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
             ends, self._ends = self._ends, []
+            if not ends:
+                # Taken by the other one that writes.
+                continue
+            taken = len(ends)
+            self._in_flight += taken
             settlements = self._settlements(ends)
-            self._in_flight = len(ends)
             states = await self._write(ends, settlements)
-            self._in_flight = 0
+            self._in_flight -= taken
             try:
                 self._on_settled(ends, states)
             except BaseException:  # what is told does not end the telling: other runs wait for theirs
                 log_safely(_log, logging.ERROR, "%d settled runs could not be reported", len(ends), exc_info=True)
             # The wait for the next ones must not keep these alive.
             del ends, states
-            if not self._ends:
+            if not self.waiting:
                 self._empty.set()
 
     def _settlements(self, ends: list[tuple[Run, Outcome]]) -> list[Settlement]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from contextlib import suppress
 from contextvars import Context
 from math import ceil, inf
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from asyncendpoints.cancels import CancelWatch
+from asyncendpoints.claimer import Claimer
 from asyncendpoints.claiming import Claiming
 from asyncendpoints.deadlines import ROUNDING, Deadlines
-from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.execution import Run, Services, Stop, execute
 from asyncendpoints.failures import RELEASED, Outcome, timed_out
 from asyncendpoints.job_log import log_end, log_overdue, logs_every_end
 from asyncendpoints.settling import Settler
 from asyncendpoints.threads import Threads
-from asyncendpoints.timing import Backoff, end_task, wait_for_event
+from asyncendpoints.timing import wait_for_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 1.0
 """Seconds that a cancelled handler gets to clean up before its run is settled without it."""
-POLL: Final = 2.0
-"""Seconds between two claims on an idle store that may lose notifications."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +61,7 @@ class Worker:
         self._services = Services(store, clock, settings, self._threads)
         self._settler = Settler(store, clock, self._settled)
         self._deadlines = Deadlines(clock, self._runs, self._due)
-        self._claiming = Claiming(
+        claiming = Claiming(
             store,
             clock,
             worker=self.name,
@@ -73,11 +69,10 @@ class Worker:
             weights=settings.weights,
             accept=self._accept,
         )
-        self._bell = asyncio.Event()
-        self._more = False
-        self._stopping = asyncio.Event()
+        self._claimer = Claimer(
+            claiming, clock, slots=settings.concurrency, taken=self._taken, lossless=store.traits.lossless_wakeups
+        )
         self._grace_over = asyncio.Event()
-        self._wake_timer: Timer | None = None
         self._beat_timer: Timer | None = None
         self._keeper: LeaseKeeper = store.keeper(
             worker=self.name, lease_ms=settings.lease_ms, max_stall_ms=settings.max_stall_ms
@@ -85,11 +80,9 @@ class Worker:
         self._cancels: CancelWatch | None = None
         if not store.traits.lossless_wakeups:
             self._cancels = CancelWatch(store, clock, settings.lease_ms, self._runs, self._cancel)
-        self._queues: Sequence[str] = ()
         self._unsubscribe: Callable[[], None] | None = None
         self._unwatch = registry.watch(self._handlers_changed)
         self._listen()
-        self._claimer = self._loop.create_task(self._claim_all(), context=Context())
 
     @property
     def running(self) -> int:
@@ -104,16 +97,16 @@ class Worker:
     @property
     def pending(self) -> bool:
         """Whether ends are unwritten or a claim is to be made: what goes on without any handler."""
-        return self._settler.waiting > 0 or self._bell.is_set()
+        return self._settler.waiting > 0 or self._claimer.pending
 
     # What the store tells, from any thread.
 
     def wake(self) -> None:
         """Something may be claimable."""
         if get_ident() == self._thread:
-            self._bell.set()
+            self._claimer.wake()
         else:
-            self._call_on_loop(self._bell.set)
+            self._call_on_loop(self._claimer.wake)
 
     def cancel_requested(self, job_id: str, fence: int) -> None:
         """The cancellation of this run was asked for."""
@@ -135,13 +128,13 @@ class Worker:
 
     def _listen(self) -> None:
         queues = tuple(self._settings.queues or self._registry.queues)
-        if queues == self._queues:
+        if queues == self._claimer.queues:
             return
         if self._unsubscribe is not None:
             self._unsubscribe()
-        self._queues = queues
+        self._claimer.queues = queues
         self._unsubscribe = self._store.subscribe(self.name, queues, self)
-        self._bell.set()
+        self._claimer.wake()
 
     def _handlers_changed(self) -> None:
         if get_ident() == self._thread:
@@ -149,65 +142,15 @@ class Worker:
         else:
             self._call_on_loop(self._listen)
 
-    async def _claim_all(self) -> None:
-        backoff = Backoff()
-        while not self._stopping.is_set():
-            self._bell.clear()
-            free = self._free
-            if free <= 0:
-                self._more = True
-            elif self._queues:
-                try:
-                    await self._claim(free)
-                    backoff.reset()
-                except StoreUnavailable as error:
-                    pause = backoff.pause()
-                    _log.warning("the store does not answer, claiming again in %.1f s: %s", pause, error)
-                    await wait_for_event(self._stopping, pause, self._clock)
-                    self._bell.set()
-                except Exception:  # a store's defect must not end the worker
-                    pause = backoff.pause()
-                    _log.exception("claiming failed, trying again in %.1f s", pause)
-                    await wait_for_event(self._stopping, pause, self._clock)
-                    self._bell.set()
-            await self._bell.wait()
-
-    @property
-    def _free(self) -> int:
-        return self._settings.concurrency - len(self._runs) - self._settler.waiting
-
-    async def _claim(self, free: int) -> None:
-        self._more = await self._claiming.take(self._queues, free)
-        if self._more and self._free > 0:
-            # A run has ended while the store was asked.
-            self._bell.set()
-        self._wake_later(self._claiming.next_due_ms)
+    def _taken(self) -> int:
+        """Return how many slots are not free: ended runs hold one only where very many of them wait to be settled."""
+        return len(self._runs) + max(self._settler.waiting - self._settings.concurrency, 0)
 
     def _accept(self, claims: Sequence[Claim]) -> bool:
-        if self._stopping.is_set():
+        if self._claimer.stopping:
             return False
         self._begin_all(claims)
         return True
-
-    async def _give_back_at_the_end(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._claiming.give_back()
-        except (StoreUnavailable, TimeoutError) as error:
-            lost = len(self._claiming.lost)
-            _log.warning("%d claims could not be given back and may be rescued: %s", lost, error)
-        except Exception:  # a store's defect must not keep the worker from ending
-            _log.exception("claims could not be given back and may be rescued")
-
-    def _wake_later(self, next_due_ms: int | None) -> None:
-        if self._wake_timer is not None:
-            self._wake_timer.cancel()
-            self._wake_timer = None
-        seconds = inf if next_due_ms is None else next_due_ms / 1000
-        if not self._store.traits.lossless_wakeups:
-            seconds = min(seconds, POLL * random.uniform(0.75, 1.25))  # noqa: S311 (jitter)
-        if seconds < inf:
-            self._wake_timer = self._clock.call_later(seconds, self._bell.set)
 
     # Running.
 
@@ -241,9 +184,8 @@ class Worker:
         run.task = None
         if not run.settled:
             self._settler.add(run, outcome)
-        elif self._more:
-            self._bell.set()
-        if not self._runs and self._stopping.is_set():
+        self._claimer.freed()
+        if not self._runs and self._claimer.stopping:
             self._grace_over.set()
 
     def _settled(self, ends: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
@@ -254,8 +196,7 @@ class Worker:
                 self.stale_settlements += 1
             if every or state in {"failed", "stale"}:
                 log_end(run, outcome, state)
-        if self._more:
-            self._bell.set()
+        self._claimer.freed()
 
     def _beat(self) -> None:
         self._beat_timer = None
@@ -271,7 +212,7 @@ class Worker:
             self._end(run, timed_out(run.claim.timeout_ms))
         elif run.stop is Stop.RELEASE:
             run.next_check = inf
-            if not self._stopping.is_set():  # a drain looks after those itself
+            if not self._claimer.stopping:  # a drain looks after those itself
                 self._settler.add(run, RELEASED)
         elif run.waits_for_thread:
             self._wait_for_thread(run, now)
@@ -306,8 +247,7 @@ class Worker:
 
     def stop_claiming(self) -> None:
         """Claim nothing more. Idempotent."""
-        self._stopping.set()
-        self._bell.set()
+        self._claimer.stop()
 
     def leave_now(self) -> None:
         """Give the handlers no more grace."""
@@ -316,11 +256,7 @@ class Worker:
 
     async def drain(self, grace: float) -> None:
         """Stop claiming, let handlers end for `grace` seconds, give back what still runs."""
-        self.stop_claiming()
-        # A claim that is under way may end, and gives back what it brings; one that is not answered is cut off.
-        if not (await asyncio.wait({self._claimer}, timeout=PATIENCE))[0]:
-            await end_task(self._claimer)
-            await self._give_back_at_the_end()
+        await self._claimer.drain()
         if self._runs:
             await wait_for_event(self._grace_over, grace, self._clock)
             await self._release()
@@ -339,16 +275,14 @@ class Worker:
 
     async def close(self, patience: float = 5.0) -> None:
         """End everything; the ends of runs get `patience` seconds to reach the store."""
-        self.stop_claiming()
-        await end_task(self._claimer)
+        await self._claimer.close()
         await self._settler.close(patience)
-        await self._give_back_at_the_end()
+        await self._claimer.give_back()
         for run in tuple(self._runs.values()):
             if run.task is not None:
                 run.task.cancel()
-        for timer in (self._wake_timer, self._beat_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
         if self._cancels is not None:
             await self._cancels.close()
         self._deadlines.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncendpoints import AsyncEndpoints, Fixed, JobContext, Retry, worker
+from asyncendpoints import AsyncEndpoints, Fixed, JobContext, Retry, claimer
 from asyncendpoints.stores.redis import RedisStore
 from asyncendpoints.testing import FaultyStore
 from tests.support.running import ended, until
@@ -58,7 +58,7 @@ async def test_a_job_starts_when_it_can_without_a_poll(
     redis_url: str, redis_stores: RedisStores, monkeypatch: pytest.MonkeyPatch, delay: float, attempts: int
 ) -> None:
     """CLM-6: Submissions of other processes are pushed; due times and retries wake the worker by themselves."""
-    monkeypatch.setattr(worker, "POLL", HOUR)
+    monkeypatch.setattr(claimer, "POLL", HOUR)
     store = redis_stores.make()
     async with applications(store, beside(redis_url, store)) as jobs:
         job = await ended(jobs, "work", attempts, delay=delay)
@@ -69,7 +69,7 @@ async def test_a_lost_notification_costs_the_fall_back_poll(
     redis_url: str, redis_stores: RedisStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that hears nothing finds the job all the same."""
-    monkeypatch.setattr(worker, "POLL", 0.05)
+    monkeypatch.setattr(claimer, "POLL", 0.05)
     store = DeafStore(redis_stores.make())
     async with applications(store, beside(redis_url, store.inner)) as jobs:
         assert (await ended(jobs, "work", 1)).state == "completed"
@@ -79,7 +79,7 @@ async def test_an_idle_worker_asks_only_now_and_then(
     redis_url: str, redis_stores: RedisStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two polls it claims for what it was told of alone, however many jobs other queues get."""
-    monkeypatch.setattr(worker, "POLL", HOUR)
+    monkeypatch.setattr(claimer, "POLL", HOUR)
     store = FaultyStore(redis_stores.make())
     async with applications(store, beside(redis_url, store.inner)) as jobs:
         before = store.calls["claim"]

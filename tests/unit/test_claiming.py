@@ -97,9 +97,9 @@ async def test_the_earliest_due_time_of_all_queues_is_known() -> None:
     taker = Taker({"a": 1, "b": 1})
     for queue, delay_ms in (("a", 90_000), ("b", 30_000)):
         await taker.store.enqueue([NewJob(job_id=new_job_id(), handler="h", queue=queue, delay_ms=delay_ms)])
-    await taker.take(5)
-    assert taker.claiming.next_due_ms is not None
-    assert 0 < taker.claiming.next_due_ms <= 30_000
+    taken = await taker.claiming.take(taker.queues, 5)
+    assert taken.next_due_ms is not None
+    assert 0 < taken.next_due_ms <= 30_000
 
 
 async def test_a_claim_that_fails_leaves_the_others_to_the_worker() -> None:

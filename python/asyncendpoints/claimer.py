@@ -1,0 +1,175 @@
+"""When the worker claims: as long as it has free slots, woken by the store, with up to two claims under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextvars import Context
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.timing import Backoff, end_task, wait_for_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from asyncendpoints.claiming import Claiming
+    from asyncendpoints.clock import Clock, Timer
+
+PATIENCE: Final = 1.0
+"""Seconds that what is under way gets when the worker ends."""
+POLL: Final = 2.0
+"""Seconds between two claims on an idle store that may lose notifications."""
+
+_log = logging.getLogger(__name__)
+
+
+class Claimer:
+    """Claims whenever there is room and there may be work.
+
+    A claim takes at most half of the slots. While a queue has more, the jobs of one claim run as the store works on the
+    next one: with one claim for all slots, worker and store would wait for each other in turn.
+
+    Args:
+        claiming: How it claims.
+        clock: Where time comes from.
+        slots: How many jobs run at once.
+        taken: Returns how many slots are not free.
+        lossless: Whether the store tells of all work, so that nobody has to look.
+    """
+
+    def __init__(
+        self, claiming: Claiming, clock: Clock, *, slots: int, taken: Callable[[], int], lossless: bool
+    ) -> None:
+        self.queues: Sequence[str] = ()
+        """Where jobs come from."""
+        self._claiming = claiming
+        self._clock = clock
+        self._slots = slots
+        self._taken = taken
+        self._lossless = lossless
+        # The queues have more than the last claim took.
+        self._more = False
+        self._asked = 0
+        self._stopping = asyncio.Event()
+        self._timer: Timer | None = None
+        # Weights are shared by one claim after the other.
+        self._most = slots if claiming.shared else (slots + 1) // 2
+        self._bell = asyncio.Event()
+        self._second_bell = asyncio.Event()
+        self._tasks = {self._start(self._bell, self._room)}
+        if self._most < slots:
+            self._tasks.add(self._start(self._second_bell, self._room_beside))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is claimed."""
+        return self._stopping.is_set()
+
+    @property
+    def pending(self) -> bool:
+        """Whether a claim is to be made."""
+        return self._bell.is_set()
+
+    def wake(self) -> None:
+        """Something may be claimable; on the event loop."""
+        self._bell.set()
+
+    def freed(self) -> None:
+        """A slot has become free; on the event loop."""
+        if self._more:
+            self._bell.set()
+            self._second_bell.set()
+
+    def _start(self, bell: asyncio.Event, room: Callable[[], int]) -> asyncio.Task[None]:
+        # An empty context: a worker that was started within a request must not hand its variables on.
+        return asyncio.get_running_loop().create_task(self._claim_all(bell, room), context=Context())
+
+    def _room(self) -> int:
+        """Return how many jobs to claim; where it is none, a slot that becomes free says so."""
+        free = self._slots - self._taken() - self._asked
+        if free <= 0:
+            self._more = True
+        return min(free, self._most)
+
+    def _room_beside(self) -> int:
+        """Return the same for a claim that is made while another one is under way: it has to be worth a call."""
+        return self._most if self._more and self._room() == self._most else 0
+
+    async def _claim_all(self, bell: asyncio.Event, room: Callable[[], int]) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            bell.clear()
+            limit = room()
+            if limit > 0 and self.queues:
+                self._asked += limit
+                try:
+                    taken = await self._claiming.take(self.queues, limit)
+                    backoff.reset()
+                except StoreUnavailable as error:
+                    pause = backoff.pause()
+                    _log.warning("the store does not answer, claiming again in %.1f s: %s", pause, error)
+                    await self._pause(pause, bell)
+                except Exception:  # a store's defect must not end the worker
+                    pause = backoff.pause()
+                    _log.exception("claiming failed, trying again in %.1f s", pause)
+                    await self._pause(pause, bell)
+                else:
+                    self._more = taken.more
+                    self._wake_later(taken.next_due_ms)
+                finally:
+                    self._asked -= limit
+                self.freed()
+            await bell.wait()
+
+    async def _pause(self, seconds: float, bell: asyncio.Event) -> None:
+        await wait_for_event(self._stopping, seconds, self._clock)
+        bell.set()
+
+    def _wake_later(self, next_due_ms: int | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        seconds = inf if next_due_ms is None else next_due_ms / 1000
+        if not self._lossless:
+            seconds = min(seconds, POLL * random.uniform(0.75, 1.25))  # noqa: S311 (jitter)
+        if seconds < inf:
+            self._timer = self._clock.call_later(seconds, self._bell.set)
+
+    # Ending.
+
+    def stop(self) -> None:
+        """Claim nothing more. Idempotent."""
+        self._stopping.set()
+        self._bell.set()
+        self._second_bell.set()
+
+    async def drain(self) -> None:
+        """Let claims that are under way end, which give back what they bring; cut off what is not answered."""
+        self.stop()
+        late = (await asyncio.wait(self._tasks, timeout=PATIENCE))[1]
+        if late:
+            for task in late:
+                await end_task(task)
+            await self.give_back()
+
+    async def close(self) -> None:
+        """End at once."""
+        self.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            await end_task(task)
+
+    async def give_back(self) -> None:
+        """Release what unanswered claims began, as far as the store answers in time."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._claiming.give_back()
+        except (StoreUnavailable, TimeoutError) as error:
+            lost = len(self._claiming.lost)
+            _log.warning("%d claims could not be given back and may be rescued: %s", lost, error)
+        except Exception:  # a store's defect must not keep the worker from ending
+            _log.exception("claims could not be given back and may be rescued")
