@@ -6,9 +6,9 @@ import asyncio
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncendpoints.errors import BatchRefused, ConfigurationError, PayloadTooLarge, SubmissionRefused
-from asyncendpoints.request import encode_request
-from asyncendpoints.submission import accepted, new_job
+from asyncendpoints.errors import BatchRefused, ConfigurationError, SubmissionRefused
+from asyncendpoints.preparation import prepared
+from asyncendpoints.submission import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asyncendpoints.job import NewJob
     from asyncendpoints.registry import Handler
     from asyncendpoints.stores.base import Store
+    from asyncendpoints.stores.outbox import DatabaseSession, Transactional
     from asyncendpoints.submission import Submission
 
 AT_ONCE: Final = 200
@@ -43,25 +44,8 @@ async def new_jobs(
     jobs: list[NewJob] = []
     for payload, key in _pairs(payloads, keys):
         try:
-            stored: bytes | None = None
-            if handler.arguments is None:
-                body = handler.payload.encode(payload)
-            else:
-                request, body = await handler.arguments.prepare(payload)
-                stored = encode_request(request)
-            if body is not None and len(body) > handler.policy.max_body_bytes:
-                raise PayloadTooLarge(handler.policy.max_body_bytes)
-            job = new_job(
-                handler,
-                body,
-                stored,
-                queue=queue,
-                priority=priority,
-                delay=delay,
-                key=key,
-                fingerprint=None,
-                owner=owner,
-                now=now,
+            job = await prepared(
+                handler, payload, queue=queue, priority=priority, delay=delay, key=key, owner=owner, now=now
             )
         except SubmissionRefused as error:
             error.add_note(f"it was number {len(jobs)} of a batch, of which nothing was stored")
@@ -92,6 +76,28 @@ async def enqueue_all(
     parts = [jobs[start : start + AT_ONCE] for start in range(0, len(jobs), AT_ONCE)]
     answers = await asyncio.gather(*[store.enqueue(part, max_queued=max_queued, now=now) for part in parts])
     return _submissions(jobs, [answer for part in answers for answer in part])
+
+
+async def enqueue_all_in(
+    where: Transactional,
+    session: DatabaseSession,
+    jobs: Sequence[NewJob],
+    *,
+    max_queued: int | None,
+    now: int | None,
+) -> list[Submission]:
+    """Store jobs in a transaction of the user's: one call after the other, because they share its connection.
+
+    Raises:
+        ConfigurationError: The session cannot carry jobs.
+        BatchRefused: The store refused some; the others are in the transaction.
+        StoreUnavailable: The database did not do it.
+    """
+    answers: list[Enqueued] = []
+    for start in range(0, len(jobs), AT_ONCE):
+        part = jobs[start : start + AT_ONCE]
+        answers += await where.enqueue_in(session, part, max_queued=max_queued, now=now)
+    return _submissions(jobs, answers)
 
 
 def _submissions(jobs: Sequence[NewJob], answers: Sequence[Enqueued]) -> list[Submission]:

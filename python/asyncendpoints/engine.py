@@ -5,37 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from math import inf
 from typing import TYPE_CHECKING, Final
 
-from asyncendpoints import forks, submission
-from asyncendpoints.bulk import enqueue_all
-from asyncendpoints.clock import SystemClock
+from asyncendpoints import forks, with_outbox
 from asyncendpoints.errors import (
     ConfigurationError,
     ForkedWorker,
-    JobNotCancelable,
-    JobNotFound,
     NotStarted,
     StoreUnavailable,
 )
 from asyncendpoints.maintenance import Maintenance
 from asyncendpoints.observability.logging import install_record_factory
+from asyncendpoints.questions import Questions
+from asyncendpoints.relay import Relay
 from asyncendpoints.signals import ShutdownSignals
 from asyncendpoints.start_log import describe_start
+from asyncendpoints.waits import HeldWaits
 from asyncendpoints.worker import Worker
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from asyncendpoints._core import Cancellation
     from asyncendpoints.clock import Clock
-    from asyncendpoints.job import Job, NewJob
     from asyncendpoints.registry import Registry
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
-    from asyncendpoints.submission import Draft, Submission
+    from asyncendpoints.stores.outbox import Outbox
 
 NOT_STARTED: Final = (
     "the embedded worker was never started, so the job would never run: call jobs.install(app) on the application "
@@ -46,7 +42,7 @@ NOT_STARTED: Final = (
 _log = logging.getLogger(__name__)
 
 
-class Engine:
+class Engine(Questions):
     """What the facade and the HTTP layer drive.
 
     Args:
@@ -54,13 +50,19 @@ class Engine:
         registry: The handlers of this process.
         settings: The application's settings.
         clock: Where time comes from; None is the system's clock.
+        outbox: Where submissions of the user's own transactions wait for their way to the store, if anywhere.
     """
 
-    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock | None = None) -> None:
-        self.store = store
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        settings: Settings,
+        clock: Clock | None = None,
+        outbox: Outbox | None = None,
+    ) -> None:
+        super().__init__(store, settings, clock, outbox)
         self.registry = registry
-        self.settings = settings
-        self.clock: Clock = SystemClock() if clock is None else clock
         self._generation = forks.generation()
         self._lives = 0
         self._forget()
@@ -72,11 +74,12 @@ class Engine:
         self._opened = False
         self._worker: Worker | None = None
         self._maintenance: Maintenance | None = None
+        self._relay: Relay | None = None
         self._signals: ShutdownSignals | None = None
         self._signals_seen = 0
         self._ending: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._waits: set[asyncio.Task[Job | None]] = set()
+        self._waits = HeldWaits()
 
     @property
     def started(self) -> bool:
@@ -148,7 +151,9 @@ class Engine:
             self._started = False
             raise
         install_record_factory()
-        self._maintenance = Maintenance(self.store, self.settings, self.clock)
+        self._maintenance = Maintenance(self.store, self.settings, self.clock, self.outbox)
+        if self.outbox is not None:
+            self._relay = Relay(self.store, self.outbox, self.settings, self.clock)
         if self._works:
             self._worker = Worker(self.store, self.registry, self.settings, self.clock)
         self._signals = ShutdownSignals(self._signaled)
@@ -157,7 +162,7 @@ class Engine:
 
     async def _open(self) -> None:
         if not self._opened:
-            await self.store.open()
+            await with_outbox.open_all(self.store, self.outbox)
             self._opened = True
 
     def _signaled(self, number: signal.Signals, alone: bool) -> None:
@@ -184,8 +189,7 @@ class Engine:
         self._draining = True
         if self._worker is not None:
             self._worker.stop_claiming()
-        for wait in tuple(self._waits):
-            wait.cancel()
+        self._waits.let_go()
 
     async def drain(self, grace: float | None = None) -> None:
         """Begin the drain, give handlers `grace` seconds (None: the setting), give back what still runs."""
@@ -219,17 +223,19 @@ class Engine:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        worker, maintenance, signals = self._worker, self._maintenance, self._signals
+        worker, maintenance, relay, signals = self._worker, self._maintenance, self._relay, self._signals
         if worker is not None:
             await worker.drain(0)
             await worker.close()
         if maintenance is not None:
             await maintenance.close()
+        if relay is not None:
+            await relay.close()
         if signals is not None:
             signals.restore()
         try:
             if self._opened:
-                await self.store.close()
+                await with_outbox.close_all(self.store, self.outbox)
         finally:
             ending = self._ending
             self._forget()
@@ -253,7 +259,11 @@ class Engine:
         changes = {"worker": worker, "concurrency": concurrency, "queues": queues}
         self.settings = replace(self.settings, **{name: value for name, value in changes.items() if value is not None})
 
-    # Questions.
+    # What questions ask first.
+
+    @property
+    def _accepts(self) -> bool:
+        return self._started and self._generation == forks.generation()
 
     def _check_alive(self) -> None:
         if self._generation != forks.generation():
@@ -264,133 +274,9 @@ class Engine:
             self._generation = forks.generation()
             self._forget()
 
-    async def submit(self, draft: Draft) -> Submission:
-        """Store a draft's job, or find the earlier one of its key.
-
-        Raises:
-            SubmissionRefused: The key was reused, or the queue is full.
-            NotStarted: This process's worker was never started.
-            StoreUnavailable: The store does not answer; the same draft may be submitted again with its key.
-            ForkedWorker: The process was forked after the start.
-        """
-        now = self.clock.store_now()
-        return await self.enqueue(draft.new_job(now=now), now)
-
-    async def enqueue(self, job: NewJob, now: int | None) -> Submission:
-        """Store a job, or find the earlier one of its key: `submit` without a draft.
-
-        Raises:
-            SubmissionRefused: The key was reused, or the queue is full.
-            NotStarted: This process's worker was never started.
-            StoreUnavailable: The store does not answer; the same job may be stored again.
-            ForkedWorker: The process was forked after the start.
-        """
-        if not self._started or self._generation != forks.generation():
-            await self._check_accepting()
-        (answer,) = await self.store.enqueue((job,), max_queued=self.settings.max_queued, now=now)
-        return submission.accepted(job, answer)
-
-    async def enqueue_all(self, jobs: Sequence[NewJob], now: int | None) -> list[Submission]:
-        """Store many jobs in few calls.
-
-        Raises:
-            BatchRefused: The store refused some; it says which were stored.
-            NotStarted: This process's worker was never started.
-            StoreUnavailable: The store does not answer; some may be stored.
-            ForkedWorker: The process was forked after the start.
-        """
-        await self._check_accepting()
-        return await enqueue_all(self.store, jobs, max_queued=self.settings.max_queued, now=now)
-
     async def _check_accepting(self) -> None:
         self._check_alive()
         if not self._started:
             if self.settings.worker if self._works is None else self._works:
                 raise NotStarted(NOT_STARTED)
             await self._open()
-
-    async def get(self, job_id: str) -> Job:
-        """Return the job.
-
-        Raises:
-            JobNotFound: There is none.
-            StoreUnavailable: The store does not answer.
-        """
-        self._check_alive()
-        job = await self.store.get(job_id)
-        if job is None:
-            raise JobNotFound(job_id)
-        return job
-
-    async def wait(self, job_id: str, *, version: int, timeout: float) -> Job:  # noqa: ASYNC109 (a long poll)
-        """Return the job at its first version above `version`, when it is done, after `timeout` s, or at a drain.
-
-        Raises:
-            JobNotFound: There is none, or it was pruned meanwhile.
-            StoreUnavailable: The store does not answer.
-        """
-        self._check_alive()
-        if self._draining or timeout <= 0:
-            return await self.get(job_id)
-        waiting = asyncio.get_running_loop().create_task(self.store.wait(job_id, version=version, timeout=timeout))
-        self._waits.add(waiting)
-
-        def give_up() -> None:
-            waiting.cancel()
-
-        # The store counts the machine's seconds; a virtual clock's pass when the test says so.
-        timer = self.clock.call_later(timeout, give_up)
-        try:
-            await asyncio.wait({waiting})
-        finally:
-            timer.cancel()
-            self._waits.discard(waiting)
-            waiting.cancel()
-        job = await self.store.get(job_id) if waiting.cancelled() else waiting.result()
-        if job is None:
-            raise JobNotFound(job_id)
-        return job
-
-    async def wait_until_done(self, job_id: str, timeout: float | None) -> Job:  # noqa: ASYNC109 (a long poll)
-        """Return the job once it has ended.
-
-        Raises:
-            TimeoutError: It has not within `timeout` seconds, or before a drain began.
-            JobNotFound: There is none.
-        """
-        deadline = inf if timeout is None else self.clock.monotonic() + timeout
-        job = await self.get(job_id)
-        while not job.done:
-            left = min(deadline - self.clock.monotonic(), 3600.0)
-            if left <= 0 or self._draining:
-                raise TimeoutError(f"job {job_id} is still {job.state}")
-            job = await self.wait(job_id, version=job.version, timeout=left)
-        return job
-
-    async def cancel(self, job_id: str) -> Cancellation:
-        """Cancel the job: at once where it waits, by telling its handler where it runs.
-
-        Raises:
-            JobNotFound: There is none.
-            JobNotCancelable: It has completed or failed.
-            StoreUnavailable: The store does not answer.
-        """
-        self._check_alive()
-        answer = await self.store.cancel(job_id, now=self.clock.store_now())
-        if answer.word == "missing":
-            raise JobNotFound(job_id)
-        if answer.word == "refused":
-            raise JobNotCancelable(job_id, "ended" if answer.job is None else answer.job.state)
-        return answer
-
-    async def redrive(self, job_id: str) -> Job:
-        """Make a new job that repeats a failed one, and shares its effects of `once`.
-
-        Raises:
-            JobNotFound: There is none.
-            JobNotRedrivable: It has not failed, or its payload is no longer kept.
-            QueueFull: `max_queued` is reached.
-            StoreUnavailable: The store does not answer.
-        """
-        job = await self.get(job_id)
-        return await submission.redrive(job, store=self.store, settings=self.settings, clock=self.clock)

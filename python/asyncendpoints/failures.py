@@ -115,6 +115,11 @@ def worker_lost() -> bytes:
     return fit(_problem(WORKER_LOST, "the worker that ran this attempt stopped renewing its lease"))
 
 
+def never_stored(kind: ProblemType, detail: str) -> bytes:
+    """Return the problem object of a submission that was committed and that the store then refused for good."""
+    return fit(_problem(kind, detail))
+
+
 def fit(problem: dict[str, Any]) -> bytes:
     """Encode a problem object in at most `ERROR_LIMIT` bytes, shortening what people can best do without."""
     body = _encode(problem)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asyncendpoints.clock import Clock
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
+    from asyncendpoints.stores.outbox import Outbox
 
 BATCH: Final = 500
 """How many records one call of the sweep touches at most."""
@@ -37,10 +38,12 @@ class Maintenance:
         store: What is swept.
         settings: The lease.
         clock: Where time comes from.
+        outbox: What is kept there of submissions that came to nothing is pruned, too.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, outbox: Outbox | None = None) -> None:
         self._store = store
+        self._outbox = outbox
         self._clock = clock
         self._every = settings.lease_for / 3
         self._ending = asyncio.Event()
@@ -60,6 +63,8 @@ class Maintenance:
         await self._repeat(self._rescue)
         await self._repeat(lambda: self._store.strip(limit=BATCH, now=self._clock.store_now()))
         await self._repeat(lambda: self._store.prune(limit=BATCH, now=self._clock.store_now()))
+        if (outbox := self._outbox) is not None:
+            await self._repeat(lambda: outbox.prune(limit=BATCH, now=self._clock.store_now()))
 
     async def _sweep_for_ever(self) -> None:
         while not await wait_for_event(

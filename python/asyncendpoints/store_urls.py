@@ -13,6 +13,7 @@ from asyncendpoints.stores.redis_url import SCHEMES as REDIS
 
 if TYPE_CHECKING:
     from asyncendpoints.stores.base import Store
+    from asyncendpoints.stores.outbox import DatabaseUrl, Outbox
 
 STORE_URL: Final = "ASYNCENDPOINTS_STORE_URL"
 """The environment variable that names the store where the application does not."""
@@ -54,6 +55,27 @@ def open_store(store: str | Store | None, namespace: str = "default") -> Store:
         f"the store must be a URL such as redis://localhost or memory://, or an object that implements "
         f"asyncendpoints.stores.base.Store; {scheme or 'a text without a scheme'!r} names none"
     )
+
+
+def open_outbox(outbox: DatabaseUrl | Outbox | None, namespace: str = "default") -> Outbox | None:
+    """Return the outbox in a database, or None where there is to be none.
+
+    Args:
+        outbox: A URL, a SQLAlchemy engine, or an outbox.
+        namespace: Separates applications that share one database, where the URL names no namespace itself.
+
+    Raises:
+        ConfigurationError: It names no SQL database that this release has, or SQLAlchemy is not installed.
+    """
+    if outbox is None:
+        return None
+    if importlib.util.find_spec("sqlalchemy") is None:
+        raise ConfigurationError(
+            "an outbox needs SQLAlchemy, which is not installed: pip install 'asyncendpoints[sqlite]'"
+        )
+    from asyncendpoints.stores.sql.outbox import open_outbox as opened
+
+    return opened(outbox, namespace=namespace)
 
 
 def _sqlite(url: str, namespace: str) -> Store:
