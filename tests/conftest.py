@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from tests.support.mariadb_server import MARIADB_URL, MariadbServer, own_database
 from tests.support.redis_server import REDIS_URL, RedisServer
 
 if TYPE_CHECKING:
@@ -33,6 +35,16 @@ def redis_url() -> Iterator[str]:
         yield server.url()
 
 
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Return the URL of a database of this session's, on the server that the environment names, or on its own."""
+    from tests.support.postgres_server import POSTGRES_URL, PostgresServer, own_database
+
+    with ExitStack() as stack:
+        named = os.environ.get(POSTGRES_URL)
+        yield stack.enter_context(own_database(named or stack.enter_context(PostgresServer()).url))
+
+
 @pytest.fixture
 def redis_namespace() -> str:
     """Return a namespace that nobody else uses."""
@@ -48,3 +60,27 @@ async def redis_stores(redis_url: str) -> AsyncIterator[RedisStores]:
     yield stores
     left = await stores.leftovers()
     assert left == [], f"left behind in Redis: {left}"
+
+
+@pytest.fixture(scope="session")
+def mariadb_server_url() -> Iterator[str]:
+    """Return the URL of a MariaDB that no test stops: the one that the environment names, or one of this session's."""
+    named = os.environ.get(MARIADB_URL)
+    if named:
+        yield named
+        return
+    with MariadbServer() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(mariadb_server_url: str) -> Iterator[str]:
+    """Return the URL of a database of this session's, for stores with namespaces of their own."""
+    with own_database(mariadb_server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_namespace() -> str:
+    """Return a namespace that nobody else uses."""
+    return f"test-{secrets.token_hex(8)}"

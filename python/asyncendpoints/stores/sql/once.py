@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncendpoints._core import Reservation
+from asyncendpoints.stores.sql.rows import digest
 
 if TYPE_CHECKING:
     from asyncendpoints.stores.sql.transaction import Transaction
@@ -20,9 +21,10 @@ def reserve(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, t
     origin = _origin(tx, job_id, fence)
     if origin is None:
         return Reservation("stale")
-    found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=key)
+    effect = digest("", key)
+    found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=effect)
     if not found:
-        new = {"namespace": tx.namespace, "origin": origin, "effect": key, "nonce": nonce}
+        new = {"namespace": tx.namespace, "origin": origin, "effect": effect, "nonce": nonce}
         # Another job of the same origin may have been faster.
         tx.move_each(tx.statements.add_effect, [new])
         return Reservation("reserved")
@@ -32,7 +34,7 @@ def reserve(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, t
     if known["nonce"] == nonce:
         return Reservation("reserved")
     if takeover:
-        tx.move(tx.statements.take_over_effect, of_origin=origin, of_effect=key, by=nonce)
+        tx.move(tx.statements.take_over_effect, of_origin=origin, of_effect=effect, by=nonce)
         return Reservation("reserved")
     return Reservation("uncertain")
 
@@ -42,7 +44,8 @@ def record(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, va
     origin = _origin(tx, job_id, fence)
     if origin is None:
         return False
-    found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=key)
+    effect = digest("", key)
+    found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=effect)
     if not found:
         # Given back already: the same write repeated. What was given back cannot be recorded.
         return value is None
@@ -53,7 +56,7 @@ def record(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, va
         # What was recorded cannot be given back; recorded again, the first value stands.
         return value is not None
     if value is None:
-        tx.move(tx.statements.remove_effect, of_origin=origin, of_effect=key, by=nonce)
+        tx.move(tx.statements.remove_effect, of_origin=origin, of_effect=effect, by=nonce)
     else:
-        tx.move(tx.statements.record_effect, of_origin=origin, of_effect=key, by=nonce, gave=value)
+        tx.move(tx.statements.record_effect, of_origin=origin, of_effect=effect, by=nonce, gave=value)
     return True
