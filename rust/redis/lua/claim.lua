@@ -20,16 +20,7 @@ for i, queue in ipairs(queues) do
   queue.paused, queue.idle = marks[2 * i - 1], marks[2 * i]
 end
 
--- Of each queue, the first ids; of all of them, the first by rank and id. `taken` of a queue says how many of it.
-local function first_of_one(queue)
-  if queue.paused or limit < 1 then return {}, {} end
-  local ids = call('ZRANGE', queue.ready, 0, limit - 1)
-  queue.taken = #ids
-  local of = {}
-  for i = 1, #ids do of[i] = queue end
-  return ids, of
-end
-
+-- The first ids of the queues, by rank and id over all of them. `taken` of a queue says how many of it.
 local function first_of_all()
   local found = {}
   for _, queue in ipairs(queues) do
@@ -52,11 +43,13 @@ local function first_of_all()
   return ids, of
 end
 
-local ids, of
+-- Where there is one queue, nothing has to be compared.
+local ids, of, only = {}, nil, queues[1]
 if queues[2] then
   ids, of = first_of_all()
-else
-  ids, of = first_of_one(queues[1])
+elseif not only.paused and limit > 0 then
+  ids = call('ZRANGE', only.ready, 0, limit - 1)
+  only.taken = #ids
 end
 local records = read_jobs(ids)
 local lease_until = now + lease_ms
@@ -66,36 +59,53 @@ local first_run = pack('<I3', 1) .. run
 local answer = { now, '' }
 local at = 2
 
-for i, id in ipairs(ids) do
-  local bytes, queue = records[i], of[i]
+-- What becomes of the head by what stands in it from the state to the version: most jobs of a call have that in common.
+local heads = {}
+local function make_head(bytes)
+  local state, flags, attempt, version = unpack_bytes('<BI2BI4', bytes)
+  local head = { is_queued = state == queued, is_watched = band(flags, WATCHED) ~= 0, attempt = attempt }
+  head.has_life = band(flags, HAS_LIFE) ~= 0
+  flags = bor(band(flags, bnot(WATCHED)), HAS_LIFE)
+  head.raised = first_of_head(claimed, flags, math.min(attempt + 1, 255), version + 1) .. stamp
+  head.kept = first_of_head(claimed, flags, attempt, version + 1) .. stamp
+  heads[bytes] = head
+  return head
+end
+
+local leases, lease_digits = {}, string.format('%.0f', lease_until)
+additions[LEASE] = leases
+
+for i = 1, #ids do
+  local id, bytes, queue = ids[i], records[i], of and of[i] or only
+  local shown
   -- Of a job that is gone, only its place in the queue is left, and goes.
   if bytes and not is_record(bytes) then
-    place(LEASE, lease_until, id)
-    queue.begun = (queue.begun or 0) + 1
-    answer[at + 1], answer[at + 2] = id, queue.number
-    at = at + 2
-  elseif bytes and byte(bytes, 2) == queued then
-    local flags, attempt, version = unpack_bytes('<I2BI4', bytes, 3)
-    flags, version = touch(id, flags, version)
-    -- SET-2 holds whatever verdict brought the job back.
-    if attempt < byte(bytes, 22) then attempt = attempt + 1 end
-    local shown
-    if band(flags, HAS_LIFE) == 0 then
-      -- Nothing lies behind the payload but the run that begins here, so the whole record is shown.
-      shown = first_of_head(claimed, flags + HAS_LIFE, attempt, version) .. stamp .. sub(bytes, 16, 52) .. first_life
-        .. sub(bytes, 53) .. first_run
-      put(id, shown)
-    else
-      local fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta = read_life(bytes)
-      local _, _, _, _, names, request, payload = read_base(bytes)
-      local last = BASE + LIFE + names + request + payload
-      if started_at == NEVER then started_at = now end
-      shown = first_of_head(claimed, flags, attempt, version) .. stamp .. sub(bytes, 16, 52)
-        .. life(fence + 1, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
-        .. sub(bytes, BASE + LIFE + 1, last)
-      put(id, shown .. sub(bytes, last + 1) .. pack('<I3', fence + 1) .. run)
+    shown = queue.number
+  elseif bytes then
+    local from_state_to_version = sub(bytes, 2, 9)
+    local head = heads[from_state_to_version] or make_head(from_state_to_version)
+    if head.is_queued then
+      if head.is_watched then told[#told + 1] = id end
+      -- SET-2 holds whatever verdict brought the job back.
+      local first = head.attempt < byte(bytes, 22) and head.raised or head.kept
+      if not head.has_life then
+        -- Nothing lies behind the payload but the run that begins here, so the whole record is shown.
+        shown = first .. sub(bytes, 16, 52) .. first_life .. sub(bytes, 53) .. first_run
+        put(id, shown)
+      else
+        local fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta = read_life(bytes)
+        local _, _, _, _, names, request, payload = read_base(bytes)
+        local last = BASE + LIFE + names + request + payload
+        if started_at == NEVER then started_at = now end
+        shown = first .. sub(bytes, 16, 52)
+          .. life(fence + 1, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
+          .. sub(bytes, BASE + LIFE + 1, last)
+        put(id, shown .. sub(bytes, last + 1) .. pack('<I3', fence + 1) .. run)
+      end
     end
-    place(LEASE, lease_until, id)
+  end
+  if shown then
+    leases[at - 1], leases[at] = lease_digits, id
     queue.begun = (queue.begun or 0) + 1
     answer[at + 1], answer[at + 2] = id, shown
     at = at + 2

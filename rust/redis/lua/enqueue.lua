@@ -2,49 +2,63 @@
 -- stored already (SUB-3), 'seen' where its key is (IDM-1), both with id, record and lease; 'full'.
 -- KEYS: shard (ready due)* body*
 -- ARGV: now:time max_queued:number? scheduled:state queued:state queues:number queue:name* (id:id facts:packed record:bytes digest:bytes? origin:id? body:bytes*)*
--- facts: delay_ms I6, index of the queue I2, 1 keyed + 2 has an origin B, number of bodies B.
+-- facts: delay_ms I6, index of the queue I2, 1 keyed + 2 has an origin B, number of bodies B, then what the record has
+-- before `updated_at`, and between `ready_at` and `created_at`. The record is what lies behind the number of its chunk.
 local most, scheduled, queued = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local queue_count = tonumber(ARGV[5])
-local next_body = OWN_KEYS + 2 * queue_count
-local jobs, ids, digests = {}, {}, {}
+
+-- Most jobs of a call have their facts in common, so these are read once.
+local facts = {}
+local function read_facts(bytes)
+  local delay, queue, shape, body_count = unpack_bytes('<I6I2BB', bytes)
+  local ready_at = now + delay
+  local own = {
+    delay = delay, queue = queue, is_keyed = shape % 2 == 1, has_origin = shape >= 2, body_count = body_count,
+    state = byte(bytes, 12), ready_at = ready_at, stored = {},
+    first = sub(bytes, 11, 19) .. stamp .. pack('<I6', ready_at) .. sub(bytes, 20, 21) .. stamp,
+  }
+  own.is_plain = shape == 0 and body_count == 0
+  if delay > 0 then
+    own.key, own.score = KEYS[OWN_KEYS + 2 * queue], ready_at
+  else
+    own.key, own.score = KEYS[OWN_KEYS + 2 * queue - 1], rank(byte(bytes, 21), ready_at)
+  end
+  facts[bytes] = own
+  return own
+end
+
+local ids, facts_of, rests, digests, digest_of, origin_of, bodies_of = {}, {}, {}, {}, {}, {}, {}
 do
-  local at, last = 6 + queue_count, #ARGV
-  local facts, delay, queue, shape, body_count
+  local at, last, number, next_body = 6 + queue_count, #ARGV, 0, OWN_KEYS + 2 * queue_count
   while at <= last do
-    if ARGV[at + 1] ~= facts then
-      facts = ARGV[at + 1]
-      delay, queue, shape, body_count = unpack_bytes('<I6I2BB', facts)
-    end
-    local job = { id = ARGV[at], bytes = ARGV[at + 2], delay = delay, queue = queue }
+    number = number + 1
+    local own = facts[ARGV[at + 1]] or read_facts(ARGV[at + 1])
+    ids[number], facts_of[number], rests[number] = ARGV[at], own, ARGV[at + 2]
     at = at + 3
-    if shape ~= 0 then
-      if band(shape, 1) ~= 0 then
-        job.digest = ARGV[at]
-        digests[#digests + 1] = job.digest
+    if not own.is_plain then
+      if own.is_keyed then
+        digest_of[number] = ARGV[at]
+        digests[#digests + 1] = ARGV[at]
         at = at + 1
       end
-      if band(shape, 2) ~= 0 then
-        job.origin = ARGV[at]
+      if own.has_origin then
+        origin_of[number] = ARGV[at]
         at = at + 1
       end
+      local bodies = {}
+      for i = 1, own.body_count do
+        bodies[2 * i - 1], bodies[2 * i] = KEYS[next_body + i], ARGV[at + i - 1]
+      end
+      bodies_of[number] = bodies
+      next_body, at = next_body + own.body_count, at + own.body_count
     end
-    if body_count > 0 then
-      job.bodies = {}
-      for i = 1, body_count do
-        next_body = next_body + 1
-        job.bodies[2 * i - 1], job.bodies[2 * i] = KEYS[next_body], ARGV[at]
-        at = at + 1
-      end
-    end
-    local number = #jobs + 1
-    jobs[number], ids[number] = job, job.id
   end
 end
 
 -- What is stored of these ids and keys, then what this call stores of them.
-local records, holders = {}, {}
-for i, bytes in ipairs(read_jobs(ids)) do records[ids[i]] = bytes or nil end
+local found, records, holders = read_jobs(ids), {}, {}
 if digests[1] then
+  for i = 1, #ids do records[ids[i]] = found[i] or nil end
   for i, id in ipairs(call('HMGET', IDEM, unpack(digests))) do holders[digests[i]] = id or nil end
 end
 
@@ -62,64 +76,73 @@ local function is_full(queue)
 end
 
 local answers, fresh, fresh_ids = {}, {}, {}
-for i, job in ipairs(jobs) do
-  local holder = job.digest and holders[job.digest]
+for i = 1, #ids do
+  local id, digest = ids[i], digest_of[i]
+  local holder = digest and holders[digest]
   -- A key whose job is gone is free again.
   if holder and not records[holder] then records[holder] = call('HGET', JOB, holder) or nil end
-  if records[job.id] then
-    answers[i] = { 'known', job.id }
+  if found[i] or records[id] then
+    records[id] = records[id] or found[i]
+    answers[i] = { 'known', id }
   elseif holder and records[holder] then
     answers[i] = { 'seen', holder }
-  elseif is_full(job.queue) then
+  elseif most and is_full(facts_of[i].queue) then
     answers[i] = 'full'
   else
     answers[i] = 'stored'
-    fresh[#fresh + 1], fresh_ids[#fresh_ids + 1] = job, job.id
-    records[job.id] = job.bytes
-    if job.digest then holders[job.digest] = job.id end
+    local total = #fresh + 1
+    fresh[total], fresh_ids[total] = i, id
+    records[id] = rests[i]
+    if digest then holders[digest] = id end
   end
 end
 
 local chunks = list_add(fresh_ids)
-local chunk, chunk_stamp, earliest, readied = nil, nil, {}, {}
+local chunk, chunk_stamp = nil, nil
 local stored = {}
-for i, job in ipairs(fresh) do
-  local id, bytes, queue = job.id, job.bytes, job.queue
-  if chunks[i] ~= chunk then
-    chunk = chunks[i]
+for at = 1, #fresh do
+  local i, id = fresh[at], fresh_ids[at]
+  local own = facts_of[i]
+  if chunks[at] ~= chunk then
+    chunk = chunks[at]
     chunk_stamp = pack('<I4', chunk)
   end
-  local ready_at, ready_stamp = now, stamp
-  if job.delay > 0 then
-    ready_at = now + job.delay
-    ready_stamp = pack('<I6', ready_at)
-    place(KEYS[OWN_KEYS + 2 * queue], ready_at, id)
-    local first = earliest[queue]
-    if not first or ready_at < first[1] or (ready_at == first[1] and is_before(id, first[2])) then
-      earliest[queue] = { ready_at, id }
-    end
-  else
-    place(KEYS[OWN_KEYS + 2 * queue - 1], rank(byte(bytes, 23), ready_at), id)
-    readied[queue] = true
-  end
-  bytes = sub(bytes, 1, 9) .. stamp .. ready_stamp .. sub(bytes, 22, 23) .. stamp .. chunk_stamp .. sub(bytes, 34)
+  local bytes = own.first .. chunk_stamp .. rests[i]
   records[id] = bytes
-  put(id, bytes)
-  count(byte(bytes, 2), ARGV[5 + queue], 1)
-  if job.digest then
-    stored[#stored + 1] = job.digest
-    stored[#stored + 1] = id
-  end
-  if job.origin then family_join(job.origin) end
-  if job.bodies then
-    for k = 1, #job.bodies, 2 do call('SET', job.bodies[k], job.bodies[k + 1]) end
+  fields[fields_count + 1], fields[fields_count + 2] = id, bytes
+  fields_count = fields_count + 2
+  own.stored[#own.stored + 1] = id
+  if not own.is_plain then
+    if own.is_keyed then
+      stored[#stored + 1] = digest_of[i]
+      stored[#stored + 1] = id
+    end
+    if own.has_origin then family_join(origin_of[i]) end
+    local bodies = bodies_of[i]
+    for k = 1, #bodies, 2 do call('SET', bodies[k], bodies[k + 1]) end
   end
 end
-for queue, first in pairs(earliest) do
-  if is_earliest(KEYS[OWN_KEYS + 2 * queue], first[1], first[2]) then readied[queue] = true end
+
+local readied = {}
+for _, own in pairs(facts) do
+  local total = #own.stored
+  if total > 0 then
+    place_all(own.key, own.score, own.stored)
+    count(own.state, ARGV[5 + own.queue], total)
+    if own.delay == 0 then
+      readied[own.queue] = true
+    else
+      local first = own.stored[1]
+      for i = 2, total do
+        if is_before(own.stored[i], first) then first = own.stored[i] end
+      end
+      -- Whether one of these is the earliest of its queue then is seen before any is placed there.
+      if is_earliest(own.key, own.ready_at, first) then readied[own.queue] = true end
+    end
+  end
 end
 write_all()
-if stored[1] then call_with('HSET', IDEM, stored) end
+call_with('HSET', IDEM, stored)
 for queue in pairs(readied) do wake(ARGV[5 + queue]) end
 
 for _, answer in ipairs(answers) do

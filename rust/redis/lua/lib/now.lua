@@ -1,9 +1,8 @@
 -- The time in UTC milliseconds: the one that was handed in, else the server's (CLK-1).
-local function time_of(given)
-  if given ~= '' then return tonumber(given) end
+local now = tonumber(ARGV[1])
+if not now then
   local time = call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local now = time_of(ARGV[1])
 -- The time as records have it.
-local stamp = struct.pack('<I6', now)
+local stamp = pack('<I6', now)

@@ -25,7 +25,8 @@ local function has_whole_runs(bytes, at, size, is_running)
   return at == size + 1 and not is_running
 end
 
--- Whether these bytes are a record that scripts may change: of this layout, and as long as its header says.
+-- Whether these bytes are a record that scripts may change: of this layout, and as long as its header says; answers where
+-- what lies before the runs ends.
 local function is_record(bytes)
   local size = bytes and #bytes or 0
   if size < BASE then return false end
@@ -34,65 +35,15 @@ local function is_record(bytes)
   -- The lengths of names, request and payload.
   local a, b, c, d, e, f, g = byte(bytes, 46, 52)
   local last = BASE + a + d + f + 256 * (b + e + g) + 65536 * c
-  if flags % 16 < HAS_LIFE then return size == last and state ~= RUNNING end
+  if flags % 16 < HAS_LIFE then return size == last and state ~= RUNNING and last end
   last = last + LIFE
   if size < last then return false end
   -- Those of progress, result and meta.
   a, b, c, d, e, f, g = byte(bytes, 79, 85)
   last = last + a + d + f + 256 * (b + e + g) + 65536 * c
   -- Most runs that go on are their job's first.
-  if state == RUNNING and size - last == 10 + MARK + (byte(bytes, last + 10) or 0) then return true end
-  return has_whole_runs(bytes, last + 1, size, state == RUNNING)
-end
-
--- Read the head: state, flags, attempt, version, updated_at, ready_at, max_attempts, priority + 100.
-local function read_head(bytes)
-  return unpack_bytes('<BI2BI4I6I6BB', bytes, 2)
-end
-
-local function head(state, flags, attempt, version, updated_at, ready_at)
-  return pack('<BBI2BI4I6I6', 1, state, flags, attempt, version, updated_at, ready_at)
-end
-
--- What a head begins with: all before `updated_at`. It gives the same bytes as `head`, for a third of the time.
-local function first_of_head(state, flags, attempt, version)
-  if version < 256 then
-    return char(1, state, flags % 256, (flags - flags % 256) / 256, attempt, version, 0, 0, 0)
-  end
-  return pack('<BBI2BI4', 1, state, flags, attempt, version)
-end
-
--- What lies between head and life, as it is.
-local function rest_of_base(bytes)
-  return sub(bytes, 22, 52)
-end
-
--- Read what is fixed: created_at, chunk, retention if completed and if not, lengths of names, request and payload.
-local function read_base(bytes)
-  return unpack_bytes('<I6I4I6I6I3I2I2', bytes, 24)
-end
-
--- Read the life: fence, started_at, finished_at, cancel_requested_at, nonce, settled_to, lengths of progress, result
--- and meta.
-local function read_life(bytes)
-  return unpack_bytes('<I3I6I6I6c4BI3I2I2', bytes, 53)
-end
-
-local function life(fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result, meta)
-  return pack('<I3I6I6I6c4BI3I2I2', fence, started_at, finished_at, canceled_at, nonce, settled_to, progress, result,
-    meta)
-end
-
--- The life of a job that never ran.
-local function no_life()
-  return 0, NEVER, NEVER, NEVER, NO_NONCE, NO_STATE, 0, 0, 0
-end
-
--- The name of a job's queue: the first of its names.
-local function queue_of(bytes)
-  local from = BASE
-  if band(byte(bytes, 3), HAS_LIFE) ~= 0 then from = BASE + LIFE end
-  return sub(bytes, from + 2, from + 1 + (byte(bytes, from + 1) or 0))
+  if state == RUNNING and size - last == 10 + MARK + (byte(bytes, last + 10) or 0) then return last end
+  return has_whole_runs(bytes, last + 1, size, state == RUNNING) and last
 end
 
 -- Read the records of these jobs with one call; false where there is none.

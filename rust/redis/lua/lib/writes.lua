@@ -26,6 +26,14 @@ local function place(key, score, id)
   list[total + 2] = id
 end
 
+-- Add many with one score.
+local function place_all(key, score, ids)
+  local digits, list = string.format('%.0f', score), additions[key] or {}
+  additions[key] = list
+  local total = #list
+  for i = 1, #ids do list[total + 2 * i - 1], list[total + 2 * i] = digits, ids[i] end
+end
+
 -- Remove from a sorted set.
 local function displace(key, id)
   local list = removals[key]
@@ -58,6 +66,7 @@ end
 -- Call a command with a list of any length: as many arguments at once as Lua can pass on.
 local function call_with(command, key, list)
   local total = #list
+  if total == 0 then return end
   if total <= 4000 then return call(command, key, unpack(list)) end
   for from = 1, total, 4000 do
     call(command, key, unpack(list, from, math.min(from + 3999, total)))

@@ -15,7 +15,7 @@ use super::unreadable::as_failed;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
 use crate::keys::{BodyKind, KeySpace, id_bytes, id_of};
-use crate::record::{NewRecord, View, decode, new_view};
+use crate::record::{NewRecord, View, around_times, decode, new_view};
 use crate::reply::Reply;
 use crate::request::Answer;
 use crate::script::{Access, Script, compose};
@@ -250,15 +250,18 @@ impl Batch {
         let record = NewRecord::of(job)?;
         let shape = if job.idempotency.is_some() { KEYED } else { 0 }
             | if job.origin.is_some() { HAS_ORIGIN } else { 0 };
-        let mut facts = Vec::with_capacity(10);
+        let [first, second, rest] = around_times(&record.bytes);
+        let mut facts = Vec::with_capacity(24);
         facts.extend_from_slice(&six_bytes(job.delay_ms));
         facts.extend_from_slice(&self.queues.number(&job.queue).to_le_bytes());
         facts.push(shape);
         facts.push(u8::try_from(record.out.len()).unwrap_or(u8::MAX));
+        facts.extend_from_slice(first);
+        facts.extend_from_slice(second);
         self.bytes += record.bytes.len();
         self.arguments.push(id_bytes(job.id).to_vec());
         self.arguments.push(facts);
-        self.arguments.push(record.bytes);
+        self.arguments.push(rest.to_vec());
         if let Some(idempotency) = &job.idempotency {
             self.arguments.push(digest(idempotency).to_vec());
         }

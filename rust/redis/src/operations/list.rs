@@ -29,7 +29,7 @@ pub(super) static LIST: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time from:number enough:number",
-    compose!("list": "keys" "record" "listed"),
+    compose!("list": "keys" "record" "life" "listed"),
 );
 
 pub(super) static DEAD: Script = Script::new(
@@ -37,7 +37,7 @@ pub(super) static DEAD: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time created_at:ms id:id count:number",
-    compose!("dead": "keys" "record" "listed"),
+    compose!("dead": "keys" "record" "life" "listed"),
 );
 
 const NAME: &str = "list";

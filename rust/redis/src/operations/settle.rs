@@ -21,8 +21,8 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Works,
     "shard (ready due)* body*",
     "now:time running:state released_kept:number key_for:ms queues:number queue:name* \
-     (id:id run:packed ending:packed result:bytes meta:bytes error:bytes)*",
-    compose!("settle": "keys" "now" "record" "rank" "writes" "wake" "ended"),
+     (id:id run:packed ending:packed result:bytes? meta:bytes? error:bytes?)*",
+    compose!("settle": "keys" "now" "record" "first_of_head" "rank" "writes" "wake" "ended"),
 );
 
 const NAME: &str = "settle";
@@ -183,7 +183,8 @@ impl Part {
             args.push(id_bytes(settlement.id).to_vec());
             args.push(run(settlement));
             args.push(ending(settlement, bits));
-            args.extend([body, meta, error].map(|part| part.unwrap_or_default().to_vec()));
+            let parts = [body, meta, error].into_iter().flatten();
+            args.extend(parts.map(<[u8]>::to_vec));
         }
         Call::Script {
             script: &SCRIPT,

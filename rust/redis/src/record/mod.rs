@@ -49,6 +49,7 @@ mod view;
 
 pub use decode::{decode, decode_claimed, decode_head};
 pub use encode::encode;
+pub(crate) use new::around_times;
 pub use new::{NewRecord, new_record, new_view};
 pub use parts::{BodyAt, Damage, Life, Names, Record, ResultAt, Settlement};
 pub use view::{KEY_MS, View};

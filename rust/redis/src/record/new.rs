@@ -81,6 +81,12 @@ impl NewRecord {
     }
 }
 
+/// What of a new record stands before, between and behind the times and the number of its chunk, which the script fills in.
+pub(crate) fn around_times(record: &[u8]) -> [&[u8]; 3] {
+    let part = |from: usize, to: usize| record.get(from..to).unwrap_or_default();
+    [part(0, 9), part(21, 23), part(33, record.len())]
+}
+
 /// A new job at a time, as readers see it, its bodies in their places.
 #[must_use]
 pub fn new_view(job: NewJob, now: u64) -> View {

@@ -17,7 +17,7 @@ pub(in crate::operations) static ENTRIES: Script = Script::new(
     Access::Reads,
     "shard index",
     PAGE,
-    compose!("check_entries": "keys" "record"),
+    compose!("check_entries": "keys" "record" "head" "life"),
 );
 
 pub(in crate::operations) static KEYS: Script = Script::new(
@@ -41,7 +41,7 @@ pub(in crate::operations) static LIST: Script = Script::new(
     Access::Reads,
     "shard",
     PAGE,
-    compose!("check_list": "keys" "record"),
+    compose!("check_list": "keys" "record" "head" "life"),
 );
 
 /// A job in words, also where the bytes are no id.
