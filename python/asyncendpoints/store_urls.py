@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from asyncendpoints.errors import ConfigurationError
@@ -12,20 +12,30 @@ from asyncendpoints.stores.memory import MemoryStore
 from asyncendpoints.stores.redis_url import SCHEMES as REDIS
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from asyncendpoints.stores.base import Store
     from asyncendpoints.stores.outbox import DatabaseUrl, Outbox
 
 STORE_URL: Final = "ASYNCENDPOINTS_STORE_URL"
 """The environment variable that names the store where the application does not."""
 
-_COMING: Final = frozenset({"postgresql", "postgres", "mysql", "mariadb"})
+_SQL: Final = {
+    "sqlite": ("sqlite", None),
+    "postgresql": ("postgresql", "asyncpg"),
+    "postgres": ("postgresql", "asyncpg"),
+    "mysql": ("mysql", "asyncmy"),
+    "mariadb": ("mysql", "asyncmy"),
+}
+"""The SQL databases: for each scheme the extra that brings what it needs, and the driver where the URL names none."""
 
 
-def open_store(store: str | Store | None, namespace: str = "default") -> Store:
+def open_store(store: DatabaseUrl | Store | None, namespace: str = "default") -> Store:
     """Return the store that a URL names.
 
     Args:
-        store: A URL, a store, or None for the URL in `ASYNCENDPOINTS_STORE_URL`, without which it is `memory://`.
+        store: A URL, an engine of SQLAlchemy's, a store, or None for the URL in `ASYNCENDPOINTS_STORE_URL`, without
+            which it is `memory://`.
         namespace: Separates applications that share one store, where the URL names no namespace itself.
 
     Raises:
@@ -34,7 +44,11 @@ def open_store(store: str | Store | None, namespace: str = "default") -> Store:
     if store is None:
         store = os.environ.get(STORE_URL) or "memory://"
     if not isinstance(store, str):
-        return store
+        if type(store).__module__.startswith("sqlalchemy."):
+            from asyncendpoints.stores.sql.store import SqlStore
+
+            return SqlStore(cast("Engine", store), namespace=namespace)
+        return cast("Store", store)
     scheme = urlsplit(store).scheme.partition("+")[0]
     if store in {"memory://", "memory:"}:
         return MemoryStore()
@@ -44,13 +58,11 @@ def open_store(store: str | Store | None, namespace: str = "default") -> Store:
         from asyncendpoints.stores.redis import RedisStore
 
         return RedisStore(store, namespace=namespace)
-    if scheme == "sqlite":
-        return _sqlite(store, namespace)
-    if scheme in _COMING:
-        raise ConfigurationError(
-            f"{scheme}:// stores are not in this release; it supports memory://, sqlite:///file.db, redis:// and "
-            "objects that implement asyncendpoints.stores.base.Store"
-        )
+    if scheme in _SQL:
+        require_driver(store)
+        from asyncendpoints.stores.sql.store import SqlStore
+
+        return SqlStore(store, namespace=namespace)
     raise ConfigurationError(
         f"the store must be a URL such as redis://localhost or memory://, or an object that implements "
         f"asyncendpoints.stores.base.Store; {scheme or 'a text without a scheme'!r} names none"
@@ -78,11 +90,15 @@ def open_outbox(outbox: DatabaseUrl | Outbox | None, namespace: str = "default")
     return opened(outbox, namespace=namespace)
 
 
-def _sqlite(url: str, namespace: str) -> Store:
-    if importlib.util.find_spec("sqlalchemy") is None:
-        raise ConfigurationError(
-            "sqlite:// needs SQLAlchemy, which is not installed: pip install 'asyncendpoints[sqlite]'"
-        )
-    from asyncendpoints.stores.sql.store import SqlStore
+def require_driver(url: str) -> None:
+    """Return if what the URL of a SQL database needs is installed.
 
-    return SqlStore(url, namespace=namespace)
+    Raises:
+        ConfigurationError: It is not; the message names the extra.
+    """
+    scheme, _, driver = urlsplit(url).scheme.partition("+")
+    extra, usual = _SQL.get(scheme, ("sqlite", None))
+    for module, name in (("sqlalchemy", "SQLAlchemy"), (driver or usual, driver or usual)):
+        if module is not None and importlib.util.find_spec(module) is None:
+            install = f"'asyncendpoints[{extra}]'" if module in {"sqlalchemy", usual} else module
+            raise ConfigurationError(f"{scheme}:// needs {name}, which is not installed: pip install {install}")

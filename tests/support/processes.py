@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ class Process:
         environment: Further environment variables.
         cwd: Where to run it; the repository's root by default.
         scratch: A directory to delete when the test run dies; the caller deletes it otherwise.
+        popen: Further arguments of `subprocess.Popen`, such as the user that it is to be.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Process:
         environment: Mapping[str, str] | None = None,
         cwd: Path = ROOT,
         scratch: Path | None = None,
+        popen: Mapping[str, Any] | None = None,
     ) -> None:
         # A make that runs the tests must not hand its job server to a make that a test starts.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
@@ -51,6 +53,7 @@ class Process:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                **(popen or {}),
             )
         self._guard = subprocess.Popen(
             ["sh", "-c", _GUARD, "guard", str(self._child.pid), str(scratch or "")],

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from asyncendpoints.errors import ConfigurationError
-from asyncendpoints.stores.sql.tables import PREFIX, Tables
+from asyncendpoints.stores.sql.tables import COMMITS, MYSQL, PREFIX, Tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -43,7 +43,16 @@ def found_at(
     name = urlsplit(address).scheme if isinstance(address, str) else address.dialect.name
     if name.startswith("sqlite"):
         return _sqlite(address, namespace, prefix, schema)
+    if name.startswith(MYSQL):
+        return _mysql(address, namespace, prefix, schema)
+    if name.startswith("postgres"):
+        return _postgresql(address, namespace, prefix, schema)
     raise ConfigurationError(f"{name} is no database that asyncendpoints keeps jobs in")
+
+
+def _first(in_url: str | None, given: str | None) -> str:
+    """Return the prefix that the URL names, or else the given one, or else the usual one."""
+    return next((prefix for prefix in (in_url, given) if prefix is not None), PREFIX)
 
 
 def _sqlite(address: str | Engine | AsyncEngine, namespace: str, prefix: str | None, schema: str | None) -> Place:
@@ -54,11 +63,52 @@ def _sqlite(address: str | Engine | AsyncEngine, namespace: str, prefix: str | N
         raise ConfigurationError("SQLite has no schemas")
     if isinstance(address, str):
         found = parse_sqlite_url(address)
-        return Place(Sqlite(found), Tables(prefix or found.prefix), found.namespace or namespace)
+        return Place(Sqlite(found), Tables(_first(found.prefix, prefix)), found.namespace or namespace)
     engine = address.sync_engine if isinstance(address, AsyncEngine) else address
     if engine.dialect.driver != "pysqlite" or not engine.url.database:
         raise ConfigurationError(
             "an engine for SQLite must lead to a file, with the driver pysqlite; or give the file's URL, sqlite:///file.db"
         )
     found = SqliteAddress(path=engine.url.database)
-    return Place(Sqlite(found, engine), Tables(prefix or PREFIX), namespace)
+    return Place(Sqlite(found, engine), Tables(_first(None, prefix)), namespace)
+
+
+def _mysql(address: str | Engine | AsyncEngine, namespace: str, prefix: str | None, schema: str | None) -> Place:
+    from asyncendpoints.stores.sql.mysql import Mysql
+    from asyncendpoints.stores.sql.mysql_url import MysqlAddress, parse_mysql_url
+
+    if schema is not None:
+        raise ConfigurationError("in MySQL and MariaDB a schema is a database, which the URL names")
+    if isinstance(address, str):
+        found, engine = parse_mysql_url(address), None
+    else:
+        engine = address.sync_engine if isinstance(address, AsyncEngine) else address
+        if engine.dialect.driver not in {"asyncmy", "aiomysql", "pymysql"}:
+            raise ConfigurationError(
+                f"an engine for MySQL or MariaDB must have the driver asyncmy, aiomysql or pymysql, not "
+                f"{engine.dialect.driver}; or give the database's URL, mysql://user:password@host/database"
+            )
+        url = engine.url
+        found = MysqlAddress(host=url.host or "localhost", port=url.port or 3306, database=url.database or "")
+    tables = Tables(_first(found.prefix, prefix), database="mysql")
+    return Place(Mysql(found, f"{tables.prefix}{COMMITS}", engine), tables, found.namespace or namespace)
+
+
+def _postgresql(address: str | Engine | AsyncEngine, namespace: str, prefix: str | None, schema: str | None) -> Place:
+    from asyncendpoints.stores.sql.postgresql import Postgresql
+    from asyncendpoints.stores.sql.postgresql_url import PostgresqlAddress, parse_postgresql_url
+
+    if isinstance(address, str):
+        found, engine = parse_postgresql_url(address), None
+    else:
+        engine = address.sync_engine if isinstance(address, AsyncEngine) else address
+        if engine.dialect.driver not in {"asyncpg", "psycopg", "psycopg_async"}:
+            raise ConfigurationError(
+                f"an engine for PostgreSQL must have the driver asyncpg or psycopg, not {engine.dialect.driver}; or give "
+                "the database's URL, postgresql://user:password@host/database"
+            )
+        url = engine.url
+        found = PostgresqlAddress(host=url.host or "localhost", port=url.port or 5432, database=url.database or "")
+    tables = Tables(_first(found.prefix, prefix), found.schema or schema, database="postgresql")
+    place = f"{tables.metadata.schema or ''}.{tables.prefix}"
+    return Place(Postgresql(found, place, engine), tables, found.namespace or namespace)

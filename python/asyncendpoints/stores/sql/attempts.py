@@ -96,9 +96,13 @@ class Attempts:
         while True:
             try:
                 with self._engine.connect() as connection:
-                    return dialect.is_committed(connection, token)
+                    found = dialect.is_committed(connection, token)
+                if found is not None:
+                    return found
+                if time.monotonic() + pause > deadline:
+                    raise lost
             except Exception as error:
-                if dialect.trouble(error) is Trouble.CALL or time.monotonic() + pause > deadline:
+                if error is lost or dialect.trouble(error) is Trouble.CALL or time.monotonic() + pause > deadline:
                     raise lost from error
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from threading import Event
 
     from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
     from sqlalchemy.types import TypeEngine
@@ -60,6 +60,37 @@ class Notice:
     """Where something is claimable, or due earlier than before."""
     cancels: tuple[tuple[str, str, int], ...] = ()
     """`(worker, job_id, fence)` of runs whose cancellation was asked for."""
+
+
+class Until:
+    """Tells a thread that it is to stop."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._told = Event()
+        self._call: Callable[[], object] | None = None
+
+    def set(self) -> None:
+        """Tell it."""
+        with self._lock:
+            self._told.set()
+            if self._call is not None:
+                self._call()
+
+    def is_set(self) -> bool:
+        """Whether it was told."""
+        return self._told.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is told, or so long."""
+        self._told.wait(seconds)
+
+    def call(self, wake: Callable[[], object] | None) -> None:
+        """Have something called when it is told, at once where it was; nothing more, where it is None."""
+        with self._lock:
+            self._call = wake
+            if wake is not None and self._told.is_set():
+                wake()
 
 
 class Dialect(Protocol):
@@ -123,20 +154,27 @@ class Dialect(Protocol):
         """Do what a transaction that writes begins with."""
         ...
 
-    def is_committed(self, connection: Connection, token: str) -> bool:
-        """Tell whether the transaction was committed during whose commit the connection was lost."""
+    def is_committed(self, connection: Connection, token: str) -> bool | None:
+        """Tell whether the transaction was committed during whose commit the connection was lost.
+
+        None: the database is still at it.
+        """
         ...
 
     def turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction that has asked for this turn is under way; the turn ends with this one."""
         ...
 
+    def restructure(self, connection: Connection) -> None:
+        """Hear that this transaction changes tables, maybe also such that the dialect itself writes to."""
+        ...
+
     def announce(self, connection: Connection, namespace: str, notice: Notice) -> None:
         """Tell other processes."""
         ...
 
-    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Event) -> None:
-        """Hear what other processes announce, until the event is set or the connection is lost, which raises."""
+    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Until) -> None:
+        """Hear what other processes announce, until told to stop or the connection is lost, which raises."""
         ...
 
     # Errors.

@@ -14,7 +14,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from asyncendpoints.errors import StoreUnavailable
+from sqlalchemy.exc import DBAPIError
+
+from asyncendpoints.errors import StoreRefused, StoreUnavailable
 from asyncendpoints.stores.sql.attempts import Attempts
 from asyncendpoints.stores.sql.crossing import crossing_to
 from asyncendpoints.stores.sql.dialect import Trouble
@@ -145,7 +147,7 @@ class Line:
                 explained = self._ground.dialect.explain(error)
                 _deliver([(call, explained) for call in calls])
             elif len(calls) == 1:
-                _deliver([(calls[0], error)])
+                _deliver([(calls[0], _refusal(error))])
             else:
                 # Each in a transaction of its own, so that one that fails fails alone.
                 for call in calls:
@@ -167,6 +169,15 @@ def _answers(tx: Transaction, groups: Sequence[list[_Call]]) -> list[tuple[_Call
         found = iter(group[0].do(tx, items))
         answers += [(call, [next(found) for _ in call.items]) for call in group]
     return answers
+
+
+def _refusal(error: Exception) -> Exception:
+    """Return the error of a call whose own values are the reason."""
+    if not isinstance(error, DBAPIError):
+        return error
+    refused = StoreRefused(f"the database cannot hold a value of this call: {error.orig}")
+    refused.__cause__ = error
+    return refused
 
 
 def _alone(do: Callable[[Transaction], Any]) -> _Do:

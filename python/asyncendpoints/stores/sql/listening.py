@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.stores.sql.crossing import crossing_to
+from asyncendpoints.stores.sql.dialect import Until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +37,7 @@ class Listening:
         self._dialect = dialect
         self._namespace = namespace
         self._hear = hear
-        self._stopped = threading.Event()
+        self._stopped = Until()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -64,12 +66,15 @@ class Listening:
 
         pause = FIRST_PAUSE
         while not self._stopped.is_set():
+            began = time.monotonic()
             try:
                 crossing.run(listen)
             except Exception as error:
                 # Whoever hears nothing looks all the same, only later.
                 _log.debug("announcements are not heard: %s", self._dialect.explain(error))
+                self._stopped.call(None)
+                # After a connection that lasted, the first attempt comes soon.
+                pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
                 self._stopped.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
         crossing.run(engine.dispose)
         crossing.close()

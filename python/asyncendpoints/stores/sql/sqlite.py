@@ -20,13 +20,12 @@ from asyncendpoints.stores.sql.pools import with_own_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from threading import Event
 
     from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.dialect import Notice
+    from asyncendpoints.stores.sql.dialect import Notice, Until
     from asyncendpoints.stores.sql.sqlite_url import SqliteAddress
 
 CACHE_KIB: Final = 32 * 1024
@@ -143,10 +142,13 @@ class Sqlite:
     def turn(self, connection: Connection, name: str) -> None:
         """Do nothing: one transaction writes at a time."""
 
+    def restructure(self, connection: Connection) -> None:
+        """Do nothing: it is a transaction like any other."""
+
     def announce(self, connection: Connection, namespace: str, notice: Notice) -> None:
         """Do nothing: processes look."""
 
-    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Event) -> None:
+    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Until) -> None:
         """Hear nothing: processes look."""
 
     def engine(self, *, writes: bool) -> Engine:
@@ -200,8 +202,16 @@ class Sqlite:
         cause: Any = getattr(error, "orig", None) or error
         code = getattr(cause, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF
-        if primary in BUSY:
-            why = f"another process has been writing to it for more than {self._address.timeout:g} s"
+        if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
+            why = (
+                "the transaction has read what somebody else has changed since, and can no longer write; roll back, and "
+                "begin again with a write or a submission"
+            )
+        elif primary in BUSY:
+            why = (
+                f"another process has been writing to it for more than {self._address.timeout:g} s, or a transaction "
+                "that is still open in this one: commit it first"
+            )
         else:
             why = _SENTENCES.get(primary or 0, str(cause))
         return StoreUnavailable(f"the database {self._address} could not be used: {why}")

@@ -1,0 +1,227 @@
+"""PostgreSQL: its clock, how lists and rows are handed over, what a transaction begins with, and its errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    LargeBinary,
+    String,
+    any_,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.stores.sql.dialect import Begun, Each
+from asyncendpoints.stores.sql.pools import with_own_pool
+from asyncendpoints.stores.sql.postgresql_errors import code_of, sentence_for, trouble_of
+from asyncendpoints.stores.sql.postgresql_notices import Notices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
+    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.types import TypeEngine
+
+    from asyncendpoints.stores.sql.dialect import Notice, Trouble, Until
+    from asyncendpoints.stores.sql.postgresql_url import PostgresqlAddress
+
+_NOW: Final = "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS bigint)"
+_begin: Final = f"SELECT CAST(pg_current_xact_id() AS text), {_NOW}"
+_status: Final = text("SELECT pg_xact_status(CAST(CAST(:token AS text) AS xid8))")
+_turn: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_IN_FUTURE: Final = "22023"
+
+PLANS: Final = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit")
+"""What no statement of a store's is ever done by: each follows an index, in its order, and stops at its limit.
+
+A plan that was made while the tables were nearly empty, when all plans cost the same, would otherwise be kept when they
+have filled.
+"""
+
+
+class Postgresql:
+    """PostgreSQL from version 13 on, through asyncpg or psycopg 3.
+
+    Args:
+        address: Where the database is, and how to use it.
+        place: Names the tables, for announcements about them.
+        given: The user's own engine, whose connections are made as its are.
+    """
+
+    name = "postgresql"
+    durability = (
+        "Jobs are in a database and survive every end of the process, and of its server as far as the server's "
+        "synchronous_commit says."
+    )
+    looks_first = False
+    locks = True
+    counts_in_parts = True
+    announces = True
+    clock: Executable = text(f"SELECT {_NOW}")
+
+    def __init__(self, address: PostgresqlAddress, place: str, given: Engine | None = None) -> None:
+        self._address = address
+        self._given = given
+        self._notices = Notices(place)
+        self.address = str(address)
+        self.patience = address.connect_timeout
+        self._compiled: dict[tuple[int, str], tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
+
+    # Engines.
+
+    def engine(self, *, writes: bool) -> Engine:
+        """Make an engine with one connection at most. Nothing is opened before the first use."""
+        engine = self._engine() if self._given is None else with_own_pool(self._given)
+        event.listen(engine, "connect", self._connected)
+        # What reads needs no transaction: each of its statements sees what was committed before it.
+        return engine if writes else engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _engine(self) -> Engine:
+        address = self._address
+        url = URL.create(
+            f"postgresql+{address.driver}",
+            username=address.user,
+            password=address.password,
+            host=None if address.host.startswith("/") else address.host,
+            port=address.port,
+            database=address.database,
+        )
+        arguments: dict[str, Any] = {"host": address.host}
+        if address.driver == "asyncpg":
+            # The server ends a statement first; where nothing answers any more, the driver does.
+            arguments |= {"timeout": address.connect_timeout, "command_timeout": address.timeout + 1.0}
+            if address.tls:
+                arguments["dsn"] = str(URL.create("postgresql", query=dict(address.tls)))
+        else:
+            arguments |= {"connect_timeout": max(round(address.connect_timeout), 2), "prepare_threshold": 2}
+            arguments |= {"tcp_user_timeout": round(address.timeout * 1000) + 1000, **dict(address.tls)}
+        return create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0, hide_parameters=True)
+
+    def _connected(self, connection: Any, _record: object) -> None:
+        values = {
+            **dict.fromkeys(PLANS, "off"),
+            "statement_timeout": str(round(self._address.timeout * 1000)),
+            # A process that is stopped in the middle of a transaction keeps its locks no longer than this.
+            "idle_in_transaction_session_timeout": str(round(self._address.timeout * 1000)),
+        }
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
+        )
+        cursor.close()
+        connection.commit()
+
+    # How a statement says that it concerns many.
+
+    def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+        """Return that the column's value is in the list of this parameter: one parameter, however long the list."""
+        return column == any_(bindparam(name, type_=ARRAY(String)))
+
+    def pack(self, values: Sequence[str]) -> list[str]:
+        """Return a list as the parameter that `among` compares with."""
+        return list(values)
+
+    def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return one statement about all rows, each of whose values is an array."""
+        return Each(make(_given(types)), tuple(types))
+
+    def adding(self, table: Table, names: Sequence[str]) -> Each:
+        """Return the statement that adds rows with values in these columns, but none whose keys are there already."""
+        types = {name: _plain(table.c[name].type) for name in names}
+        rows = select(*_given(types).values())
+        return Each(insert(table).from_select(list(names), rows).on_conflict_do_nothing(), tuple(names))
+
+    def run_each(self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]], same: Any) -> int:
+        """Execute a statement about all rows.
+
+        The driver takes the values as they are, so they are handed to it as they are.
+        """
+        key = (id(each), connection.dialect.driver)
+        found = self._compiled.get(key)
+        if found is None:
+            statement: Any = each.statement
+            compiled = cast("SQLCompiler", statement.compile(dialect=connection.dialect))
+            found = self._compiled[key] = (str(compiled), compiled.positiontup, dict(compiled.params))
+        sql, names, given = found
+        values = {**given, **same, **{_array(name): [row[name] for row in rows] for name in each.names}}
+        if names is None:
+            return connection.exec_driver_sql(sql, values).rowcount
+        return connection.exec_driver_sql(sql, tuple(values[name] for name in names)).rowcount
+
+    # Transactions.
+
+    def begin(self, connection: Connection) -> Begun:
+        """Return the time, and the number by which the transaction is known to the server."""
+        token, now = connection.exec_driver_sql(_begin).one()
+        return Begun(now=now, token=token)
+
+    def is_committed(self, connection: Connection, token: str) -> bool | None:
+        """Tell whether the transaction was committed; None where the server is still at it."""
+        try:
+            status = connection.execute(_status, {"token": token}).scalar_one()
+        except DBAPIError as error:
+            # A standby that has taken over may never have heard of it.
+            if code_of(error) == _IN_FUTURE:
+                return False
+            raise
+        return None if status == "in progress" else status == "committed"
+
+    def turn(self, connection: Connection, name: str) -> None:
+        """Wait until no other transaction that has asked for this turn is under way; the turn ends with this one."""
+        connection.execute(_turn, {"name": name})
+
+    def restructure(self, connection: Connection) -> None:
+        """Do nothing: it is a transaction like any other."""
+
+    def announce(self, connection: Connection, namespace: str, notice: Notice) -> None:
+        """Tell other processes, after the commit.
+
+        Told within a transaction, all commits that tell would be done one after the other, each with its write to the
+        disk.
+        """
+        self._notices.announce(connection.execution_options(isolation_level="AUTOCOMMIT"), namespace, notice)
+
+    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Until) -> None:
+        """Hear what other processes announce, until told to stop or the connection is lost, which raises."""
+        self._notices.listen(connection, namespace, hear, until)
+
+    # Errors.
+
+    def trouble(self, error: Exception) -> Trouble:
+        """Return what an error says of doing the same again."""
+        return trouble_of(error)
+
+    def explain(self, error: Exception) -> StoreUnavailable:
+        """Return in a sentence why the database did not do its work."""
+        return StoreUnavailable(f"PostgreSQL at {self.address} could not be used: {sentence_for(error)}")
+
+
+def _array(name: str) -> str:
+    return f"each_{name}"
+
+
+def _given(types: Mapping[str, TypeEngine[Any]]) -> dict[str, ColumnElement[Any]]:
+    """Return the values of a row of arrays, by name."""
+    arrays = [bindparam(_array(name), type_=ARRAY(type_)) for name, type_ in types.items()]
+    rows = func.unnest(*arrays).table_valued(*(column(name, type_) for name, type_ in types.items()), name="given")
+    rows = rows.render_derived()
+    return {name: rows.c[name] for name in types}
+
+
+def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of a parameter for a column of this type."""
+    if isinstance(type_, String):
+        return String()
+    return LargeBinary() if isinstance(type_, LargeBinary) else type_
