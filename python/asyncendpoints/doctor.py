@@ -114,7 +114,7 @@ async def check(store: Store) -> Check:
 
 
 def _version(facts: Mapping[str, str]) -> str | None:
-    for server in ("valkey", "redis"):
+    for server in ("valkey", "redis", "sqlite", "postgresql", "mariadb", "mysql"):
         version = facts.get(f"{server}_version")
         if version:
             return f"{server} {version}"
@@ -174,7 +174,7 @@ def _checked(found: Check) -> str:
     if not found.reachable:
         return f"The {found.store} store does not answer: {found.trouble}\n"
     if not found.findings:
-        return f"The {found.store} store is sound: every index entry has its job, and every job its entries.\n"
+        return f"The {found.store} store is sound: its records and indexes agree.\n"
     count = len(found.findings)
     what = "1 thing does" if count == 1 else f"{count} things do"
     return "\n".join([f"{what} not fit in the {found.store} store:", *found.findings]) + "\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncendpoints import _core
 from asyncendpoints.stores.sql import claiming, controls, once, reading, settling, submitting, sweeping
-from asyncendpoints.stores.sql.life import SqlLife
+from asyncendpoints.stores.sql.examination import SqlExamination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asyncendpoints.stores.base import JobFilter, Listener, StoreStats
 
 
-class SqlStore(SqlLife):
+class SqlStore(SqlExamination):
     """Jobs in a SQL database.
 
     Its methods are those of `Store`, which documents them. They may be called on any event loop; after `close` they
