@@ -53,7 +53,8 @@ format: $(DEV) ## Format and fix what tools can fix
 
 bench: $(BENCH) $(BUILT) ## Measure, beside peers in the same run; into benches/results and the README
 	$(BIN)/python -m benches
-	$(BIN)/python -m benches.peers.run
+	$(BIN)/python -m benches.peers.run --family redis
+	$(BIN)/python -m benches.peers.run --family sql
 	$(BIN)/python -m benches.report
 
 mutation: $(DEV) $(BUILT) ## Remove one fence condition after the other: the suite must notice each

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -70,17 +71,20 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def peers() -> str:
-    """Return the lines that stand between the marks of the table of peers."""
-    found = [record for record, _ in load().values() if "peers" in record]
-    rows = [line for record in found for line in ["", *peers_table.lines(record["peers"]), ""]]
-    return "\n".join(rows) + "\n" if rows else ""
+def peers(name: str) -> str:
+    """Return the lines that stand between the marks of a table of peers, which a result file has."""
+    found = load().get(name)
+    if found is None:
+        return ""
+    return "\n".join(["", *peers_table.lines(peers_table.TABLES[name], found[0]["peers"]), "", ""])
 
 
-PLACES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
-    "README.md": ("figures", table),
-    "docs/explanation/performance.md": ("peers", peers),
-}
+_PEERS: Final = "docs/explanation/performance.md"
+PLACES: Final[tuple[tuple[str, str, Callable[[], str]], ...]] = (
+    ("README.md", "figures", table),
+    (_PEERS, "peers", partial(peers, "7-redis")),
+    (_PEERS, "peers on SQL", partial(peers, "8-sql")),
+)
 """For each document the name of its marks, and what stands between them."""
 
 
@@ -96,7 +100,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; fail where a table is out of date")
     options = parser.parse_args()
     stale: list[str] = []
-    for name, (marks, lines) in PLACES.items():
+    for name, marks, lines in PLACES:
         document = ROOT / name
         present = document.read_text(encoding="utf-8")
         wanted = made(present, marks, lines())

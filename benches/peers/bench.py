@@ -1,4 +1,4 @@
-"""One peer beside one private Redis: its client's operations, its workers, and what both have cost."""
+"""One peer with a database of its own: its client's operations, its workers, and what both have cost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from benches.peers.environments import ROOT
-from benches.python.idle import processor_ms
 from tests.support.processes import Process
-from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +22,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 300.0
 """Seconds without any progress after which a measurement fails."""
 GLANCE: Final = 0.005
-"""Seconds between two questions to Redis, so that asking costs nothing that shows."""
+"""Seconds between two questions to the database at least, so that asking costs nothing that shows."""
+LONGEST: Final = 0.1
+"""The same at most."""
 ASKED: Final = 1_000
 """How many jobs of a drain have their results read again by the peer's own client."""
 
@@ -37,29 +37,15 @@ class Seen(NamedTuple):
     left: int
     """How many jobs were not yet settled."""
     commands: int
-    """How many commands it took to ask."""
+    """How many commands it took to ask, where they are counted."""
 
 
 class IncompleteError(Exception):
     """Not every job was done: the figure would say nothing."""
 
 
-def cpu(pid: int) -> float:
-    """Return the processor time that a process has used so far, in seconds."""
-    return processor_ms(pid) / 1000
-
-
-def cpu_of_all(pid: int) -> float:
-    """Return the same of a process and all that descend from it."""
-    used = cpu(pid)
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text(encoding="utf-8").split():
-            used += cpu_of_all(int(child))
-    return used
-
-
 class Bench:
-    """A peer with a Redis of its own; a context manager.
+    """A peer with a database of its own; a context manager.
 
     Args:
         peer: Who is measured.
@@ -74,10 +60,9 @@ class Bench:
         with ExitStack() as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asyncendpoints-bench-")))
             self.ids = self.folder / "ids.txt"
-            server = stack.enter_context(RedisServer())
-            self.redis = stack.enter_context(server.client())
+            self.database = stack.enter_context(self.peer.database())
             self.environment = {
-                "BENCH_REDIS_URL": server.url(),
+                "BENCH_STORE_URL": self.database.url,
                 "BENCH_FOLDER": str(self.folder),
                 "PYTHONPATH": str(ROOT),
             }
@@ -111,13 +96,14 @@ class Bench:
         """Fill the queue while no worker runs.
 
         Raises:
-            IncompleteError: Redis does not hold so many jobs then.
+            IncompleteError: The database does not hold so many jobs then.
         """
         (self.folder / "stamp.json").unlink(missing_ok=True)
         made = self.client("prefill", handler, count, self.ids)["jobs"]
         self.expect_unsettled(count)
         if made != count:
             raise IncompleteError(f"{self.peer.name}: {count} jobs were enqueued under {made} ids")
+        self.database.rest()
 
     def expect_unsettled(self, count: int) -> None:
         """Check how many jobs wait.
@@ -125,12 +111,17 @@ class Bench:
         Raises:
             IncompleteError: They are more or fewer.
         """
-        commands = self.commands()
-        found = self.peer.unsettled(self.redis)
-        # Known before any worker runs, whose commands could not be told from these.
-        self._commands_of_a_question = self.commands() - commands - 1
+        commands = self.database.commands()
+        found = self.unsettled()
+        if commands is not None:
+            # Known before any worker runs, whose commands could not be told from these.
+            self._commands_of_a_question = self.database.commands() - commands - 1
         if found != count:
-            raise IncompleteError(f"{self.peer.name}: {found} jobs wait in Redis and not {count}")
+            raise IncompleteError(f"{self.peer.name}: {found} jobs wait and not {count}")
+
+    def unsettled(self) -> int:
+        """Return how many jobs are not yet settled."""
+        return self.peer.unsettled(self.database.ask)
 
     @contextmanager
     def worker(self) -> Iterator[Process]:
@@ -160,13 +151,19 @@ class Bench:
 
     def settled(self, worker: Process, left: int = 0) -> Seen:
         """Wait until no more than `left` jobs are not yet settled, and return what was seen then."""
-        now = self.peer.unsettled(self.redis)
+        begun = since = time.monotonic()
+        first = now = self.unsettled()
         questions = 1
-        since = time.monotonic()
         while now > left:
             self.check(worker, since)
-            time.sleep(GLANCE)
-            before, now = now, self.peer.unsettled(self.redis)
+            # Asking is work, too: the farther the end, as it has gone so far, the later is the next question.
+            wait = 0.0
+            if now == first:
+                begun = time.monotonic()
+            else:
+                wait = (time.monotonic() - begun) * (now - left) / (first - now) / 4
+            time.sleep(min(max(GLANCE, wait), LONGEST))
+            before, now = now, self.unsettled()
             questions += 1
             if now != before:
                 since = time.monotonic()
@@ -181,21 +178,3 @@ class Bench:
         found = self.client("verify", self.ids, ASKED)
         if found["right"] != found["asked"] or not found["asked"]:
             raise IncompleteError(f"{self.peer.name}: of {found['asked']} results {found['right']} are right")
-
-    def redis_cpu(self) -> float:
-        """Return the processor time that Redis has used so far, in seconds."""
-        found = self.redis.info("cpu")
-        return float(found["used_cpu_user"]) + float(found["used_cpu_sys"])
-
-    def commands(self) -> int:
-        """Return how many commands Redis has run so far, those that scripts call among them."""
-        return int(self.redis.info("stats")["total_commands_processed"])
-
-    def memory(self) -> int:
-        """Return the bytes that Redis uses, once only this process is connected to it."""
-        begun = time.monotonic()
-        while int(self.redis.info("clients")["connected_clients"]) > 1:
-            if time.monotonic() - begun > PATIENCE:
-                raise IncompleteError(f"{self.peer.name}: a connection to Redis stays open")
-            time.sleep(GLANCE)
-        return int(self.redis.info("memory")["used_memory"])

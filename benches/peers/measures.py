@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from benches.peers.bench import Bench, IncompleteError, cpu, cpu_of_all
+from benches.peers.bench import Bench, IncompleteError
+from benches.peers.processor import cpu, cpu_of_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from benches.peers.catalogue import Peer
 
 WARM: Final = 20
@@ -50,19 +49,21 @@ QUICK: Final = Sizes(drain=0.1, enqueued=300, pickups=60, idle=2.0, stored=1_000
 def drain_of(bench: Bench, count: int, handler: str = "noop") -> dict[str, float]:
     """Prefill a queue, start a worker, and follow it from its first job to the last that is settled."""
     bench.prefill(count, handler)
-    redis_cpu, commands = bench.redis_cpu(), bench.commands()
+    database = bench.database
+    store_cpu, commands = database.cpu(), database.commands()
     with bench.worker() as worker:
         stamp = bench.stamp(worker)
         end = bench.settled(worker)
-        worker_cpu = cpu(stamp["pid"]) - stamp["cpu_s"]
-        redis_cpu, commands = bench.redis_cpu() - redis_cpu, bench.commands() - commands - end.commands
+        found = {
+            "drain": count / ((end.at_ns - stamp["at_ns"]) / 1e9),
+            "worker_cpu": 1e6 * (cpu(stamp["pid"]) - stamp["cpu_s"]) / count,
+        }
+        if store_cpu is not None:
+            found["store_cpu"] = 1e6 * (database.cpu() - store_cpu) / count
+        if commands is not None:
+            found["commands"] = (database.commands() - commands - end.commands) / count
     bench.verify()
-    return {
-        "drain": count / ((end.at_ns - stamp["at_ns"]) / 1e9),
-        "worker_cpu": 1e6 * worker_cpu / count,
-        "redis_cpu": 1e6 * redis_cpu / count,
-        "commands": commands / count,
-    }
+    return found
 
 
 def drain(peer: Peer, sizes: Sizes) -> dict[str, float]:
@@ -123,19 +124,11 @@ def memory(peer: Peer, sizes: Sizes) -> dict[str, float]:
     with Bench(peer) as bench:
         # Scripts, groups and the worker's own records are there before the counting begins.
         drain_of(bench, 10)
-        empty = bench.memory()
+        empty = bench.database.memory()
         bench.prefill(count)
-        queued = bench.memory()
+        queued = bench.database.memory()
         with bench.worker() as worker:
             bench.settled(worker)
-        completed = bench.memory()
+        completed = bench.database.memory()
         bench.verify()
     return {"queued": (queued - empty) / count, "completed": (completed - empty) / count}
-
-
-MEASURES: Final[dict[str, Callable[[Peer, Sizes], dict[str, float]]]] = {
-    "drain": drain,
-    "enqueue": enqueue,
-    "pickup": pickup,
-    "memory": memory,
-}

@@ -1,54 +1,56 @@
-"""Submissions over HTTP: four servers in turn, with Redis behind three of them."""
+"""Submissions over HTTP: servers in turn, each with a database of its own."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from benches.peers.bench import IncompleteError
-from benches.peers.catalogue import PEERS
-from benches.peers.environments import ROOT, python_of
+from benches.peers.environments import ROOT
 from benches.python import load
-from tests.support.redis_server import RedisServer
 from tests.support.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benches.peers.catalogue import Peer
 
 CONNECTIONS: Final = 64
 SCRIPT: Final = Path(__file__).with_name("submit.lua")
-SERVERS: Final = {
-    "starlette": ("ours", "benches.peers.clients.ours_http:star"),
-    "saq_starlette": ("saq", "benches.peers.clients.saq_http:app"),
-    "fastapi": ("ours", "benches.peers.clients.ours_http:fast"),
-    "bare_fastapi": ("ours", "benches.peers.clients.ours_http:bare"),
-}
-"""For each server the peer whose environment it runs in, and its application."""
-BARE: Final = "bare_fastapi"
-"""The server that stores nothing."""
-_PEERS: Final = {peer.name: peer for peer in PEERS}
+BARE: Final = "bare_"
+"""What the names of servers begin with that store nothing."""
 
 
 class Served:
-    """One of the servers with a Redis of its own; a context manager."""
+    """One of the servers with a database of its own; a context manager.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: The server's.
+        peer: Whose environment and database it has.
+        application: What it serves.
+    """
+
+    def __init__(self, name: str, peer: Peer, application: str) -> None:
         self.name = name
+        self._peer = peer
+        self._application = application
         self._stack = ExitStack()
 
     def __enter__(self) -> Served:
-        peer, application = SERVERS[self.name]
-        python = sys.executable if peer == "ours" else python_of(peer)
         with ExitStack() as stack:
-            server = stack.enter_context(RedisServer())
-            self._redis = stack.enter_context(server.client())
-            command = [python, "-m", "uvicorn", application, "--port", "0", "--log-level", "info", "--no-access-log"]
-            further = {"BENCH_REDIS_URL": server.url(), "PYTHONPATH": str(ROOT)}
-            running = stack.enter_context(Server(command, environment=further))
+            self._database = stack.enter_context(self._peer.database())
+            # The client's command begins with the interpreter of the peer's environment.
+            command = [self._peer.client()[0], "-m", "uvicorn", self._application, "--port", "0"]
+            further = {"BENCH_STORE_URL": self._database.url, "PYTHONPATH": str(ROOT)}
+            running = stack.enter_context(
+                Server([*command, "--log-level", "info", "--no-access-log"], environment=further)
+            )
             self._port = urlsplit(running.url).port or 0
             self._stack = stack.pop_all()
         return self
@@ -56,22 +58,26 @@ class Served:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def _is_bare(self) -> bool:
+        return self.name.startswith(BARE)
+
     def _stored(self) -> int:
-        return 0 if self.name == BARE else _PEERS[SERVERS[self.name][0]].unsettled(self._redis)
+        return 0 if self._is_bare else self._peer.unsettled(self._database.ask)
 
     def rate(self, seconds: float) -> float:
         """Return how many submissions a second it accepts.
 
         Raises:
-            IncompleteError: An answer was no success, or the jobs are not in Redis.
+            IncompleteError: An answer was no success, or the jobs are not stored.
         """
         before = self._stored()
         answer = _load(self._port, seconds)
         stored = self._stored() - before
         # What was on its way at the end, of this load or the one before, is stored and not counted as answered.
-        whole = self.name == BARE or answer["answers"] <= stored <= answer["answers"] + 2 * CONNECTIONS
+        whole = self._is_bare or answer["answers"] <= stored <= answer["answers"] + 2 * CONNECTIONS
         if answer["errors"] or not whole:
-            raise IncompleteError(f"{self.name}: {answer} came with {stored} jobs in Redis")
+            raise IncompleteError(f"{self.name}: {answer} came with {stored} jobs stored")
         return float(answer["rate"])
 
 
@@ -85,14 +91,14 @@ def _load(port: int, seconds: float) -> dict[str, Any]:
     return found
 
 
-def submit(names: list[str], seconds: float, repeats: int) -> dict[str, list[float]]:
+def submit(servers: Mapping[str, tuple[Peer, str]], seconds: float, repeats: int) -> dict[str, list[float]]:
     """Load the servers in turn, while the others stand idle."""
-    taken: dict[str, list[float]] = {name: [] for name in names}
+    taken: dict[str, list[float]] = {name: [] for name in servers}
     with ExitStack() as stack:
-        servers = [stack.enter_context(Served(name)) for name in names]
-        for server in servers:
+        served = [stack.enter_context(Served(name, *server)) for name, server in servers.items()]
+        for server in served:
             server.rate(1.0)
         for _ in range(repeats):
-            for server in servers:
+            for server in served:
                 taken[server.name].append(server.rate(seconds))
     return taken

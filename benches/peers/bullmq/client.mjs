@@ -10,7 +10,7 @@ const IN_FLIGHT = 50;
 const BATCH = 1000;
 const GAP = [5, 30]; // milliseconds
 
-const address = new URL(process.env.BENCH_REDIS_URL);
+const address = new URL(process.env.BENCH_STORE_URL);
 const queue = new Queue("bench", { connection: { host: address.hostname, port: Number(address.port) } });
 const text = "A hundred bytes, more or less, are what one job of this comparison brings.";
 

@@ -7,7 +7,7 @@ import { Worker } from "bullmq";
 
 const CONCURRENCY = 100;
 
-const address = new URL(process.env.BENCH_REDIS_URL);
+const address = new URL(process.env.BENCH_STORE_URL);
 const folder = process.env.BENCH_FOLDER;
 let stamped = false;
 

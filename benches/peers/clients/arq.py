@@ -33,10 +33,10 @@ class Client(client.Client):
         assert job is not None
         return job.job_id
 
-    async def result(self, job_id: str) -> Any:
-        """Read a result."""
+    async def is_done(self, job_id: str, number: int) -> bool:
+        """Read the result."""
         info = await Job(job_id, self.pool).result_info()
-        return info.result if info is not None and info.success else None
+        return info is not None and info.success and info.result == number
 
 
 async def noop(ctx: dict[str, Any], payload: dict[str, Any]) -> int:

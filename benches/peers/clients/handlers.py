@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-URL: Final = os.environ.get("BENCH_REDIS_URL", "redis://127.0.0.1:6379/0")
-"""The Redis to use."""
+URL: Final = os.environ.get("BENCH_STORE_URL", "redis://127.0.0.1:6379/0")
+"""Where jobs are."""
 CONCURRENCY: Final = 100
 """How many jobs a worker runs at once."""
 _FOLDER: Final = Path(os.environ.get("BENCH_FOLDER", "."))

@@ -33,10 +33,10 @@ class Client(client.Client):
         assert job is not None
         return job.key
 
-    async def result(self, job_id: str) -> Any:
-        """Read a result."""
+    async def is_done(self, job_id: str, number: int) -> bool:
+        """Read the result."""
         job = await self.queue.job(job_id)
-        return job.result if job is not None and job.status == Status.COMPLETE else None
+        return job is not None and job.status == Status.COMPLETE and job.result == number
 
 
 async def noop(ctx: dict[str, Any], *, payload: dict[str, Any]) -> int:

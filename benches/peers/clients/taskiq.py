@@ -43,13 +43,13 @@ class Client(client.Client):
         """Enqueue one job."""
         return (await TASKS[handler].kiq(payload)).task_id
 
-    async def result(self, job_id: str) -> Any:
-        """Read a result."""
+    async def is_done(self, job_id: str, number: int) -> bool:
+        """Read the result."""
         try:
             found = await results.get_result(job_id)
         except ResultGetError:
-            return None
-        return None if found.is_err else found.return_value
+            return False
+        return not found.is_err and found.return_value == number
 
 
 if __name__ == "__main__":
