@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONFLICTS: Final = 20
+CONFLICTS: Final = 12
 """How often a transaction is done again that others were in the way of."""
+FIRST_JITTER: Final = 0.002
+LONGEST_JITTER: Final = 0.1
+"""Seconds that a transaction which others were in the way of waits at most, so that they do not meet again."""
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.5
 """Seconds between two attempts to reach a server that was there a moment ago."""
@@ -58,6 +62,7 @@ class Attempts:
             except Exception as error:
                 trouble = self._ground.dialect.trouble(error)
                 if trouble is Trouble.CONFLICT and conflicts < CONFLICTS:
+                    time.sleep(random.uniform(0.0, min(FIRST_JITTER * 2**conflicts, LONGEST_JITTER)))  # noqa: S311
                     conflicts += 1
                 elif trouble is Trouble.LOST and not losses:
                     losses += 1

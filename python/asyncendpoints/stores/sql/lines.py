@@ -35,6 +35,8 @@ PATIENCE: Final = 2.0
 """Seconds that a thread gets to end."""
 TOGETHER: Final = 1_000
 """How many calls one transaction takes, so that other processes have their turn."""
+_OF_ONE: Final = frozenset({Trouble.CALL, Trouble.CONFLICT})
+"""What may be the trouble of some calls, and not of others in the same transaction."""
 
 _log = logging.getLogger(__name__)
 
@@ -143,15 +145,17 @@ class Line:
         try:
             answers, news = attempts.commit(lambda tx: _answers(tx, groups))
         except Exception as error:  # whatever a call's values have caused belongs to whoever made the call
-            if self._ground.dialect.trouble(error) is not Trouble.CALL:
-                explained = self._ground.dialect.explain(error)
-                _deliver([(call, explained) for call in calls])
-            elif len(calls) == 1:
-                _deliver([(calls[0], _refusal(error))])
-            else:
-                # Each in a transaction of its own, so that one that fails fails alone.
+            trouble = self._ground.dialect.trouble(error)
+            if trouble in _OF_ONE and len(calls) > 1:
+                # Each in a transaction of its own, so that one that fails fails alone, and one that others are in the
+                # way of is in nobody's way itself while it waits.
                 for call in calls:
                     self._together(attempts, [call])
+            elif trouble is Trouble.CALL:
+                _deliver([(calls[0], _refusal(error))])
+            else:
+                explained = self._ground.dialect.explain(error)
+                _deliver([(call, explained) for call in calls])
         else:
             # Whoever is told looks again, and whoever waits for an answer gets it: in this order nobody acts on an
             # answer before the news of it are out.

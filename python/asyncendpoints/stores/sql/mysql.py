@@ -6,33 +6,31 @@ import hashlib
 import ssl
 import uuid
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import URL, bindparam, event, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import URL, bindparam, create_engine, event, text
 
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.sql import mysql_errors, mysql_rows
 from asyncendpoints.stores.sql.dialect import Begun, Overtaken
+from asyncendpoints.stores.sql.pools import with_own_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from threading import Event
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
-    from sqlalchemy.sql.elements import TextClause
     from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.dialect import Each, Notice, Trouble
+    from asyncendpoints.stores.sql.dialect import Each, Notice, Trouble, Until
     from asyncendpoints.stores.sql.mysql_url import MysqlAddress
 
-PATIENCE: Final = 10.0
 KEPT_MS: Final = 24 * 60 * 60 * 1_000
 """How long the mark of a connection that has gone is kept."""
 _NOW: Final = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
 _LINE: Final = "asyncendpoints_line"
 _MARK: Final = "asyncendpoints_mark"
 _WROTE: Final = "asyncendpoints_wrote"
+_CHANGES_TABLES: Final = "asyncendpoints_changes_tables"
 _TURNS: Final = "asyncendpoints_turns"
 """What a connection's information says."""
 _WRITES: Final = ("INSERT", "UPDATE", "DELETE")
@@ -47,7 +45,8 @@ class Mysql:
 
     Args:
         address: Where the server is, and how to use it.
-        marks: The full name of the table with those rows.
+        marks: The name of the table with those rows.
+        given: The user's own engine, whose connections are made as its are.
     """
 
     name = "mysql"
@@ -56,14 +55,20 @@ class Mysql:
     locks = True
     counts_in_parts = False
     announces = False
-    patience = PATIENCE
     # Of the statement's begin. The session's time zone is UTC, so that no hour comes twice.
-    clock: Final[TextClause] = text(f"SELECT {_NOW}")
+    clock: Executable = text(f"SELECT {_NOW}")
 
-    def __init__(self, address: MysqlAddress, marks: str) -> None:
+    def __init__(self, address: MysqlAddress, marks: str, given: Engine | None = None) -> None:
         self._address = address
-        self._marks = marks
+        self._given = given
+        # The name holds letters, digits and underscores only.
+        self._renumber = f"UPDATE {marks} SET number = %s, marked_at = {_NOW} WHERE line = %s"  # noqa: S608
+        self._first = f"INSERT INTO {marks} (line, number, marked_at) VALUES (%s, %s, {_NOW})"  # noqa: S608
+        self._old = f"SELECT line FROM {marks} WHERE marked_at < {_NOW} - {KEPT_MS} LIMIT 100"  # noqa: S608
+        self._forget = f"DELETE FROM {marks} WHERE line = %s"  # noqa: S608
+        self._last = f"SELECT number FROM {marks} WHERE line = %s FOR UPDATE"  # noqa: S608
         self.address = str(address)
+        self.patience = address.timeout + address.connect_timeout
         self.durability = (
             "Jobs are committed before they are accepted; what a crash of its machine leaves of them is decided by "
             "the server's innodb_flush_log_at_trx_commit (1, its default: all)."
@@ -74,35 +79,49 @@ class Mysql:
 
     def engine(self, *, writes: bool) -> Engine:
         """Make an engine with one connection at most. Nothing is opened before the first use."""
+        # What reads needs no transaction: each of its statements sees what was committed before it.
+        level = "READ COMMITTED" if writes else "AUTOCOMMIT"
+        if self._given is not None:
+            engine = with_own_pool(self._given).execution_options(isolation_level=level)
+        else:
+            engine = self._engine(level)
+        self._listen_to(engine, writes=writes)
+        return engine
+
+    def _engine(self, level: Literal["READ COMMITTED", "AUTOCOMMIT"]) -> Engine:
         address = self._address
-        arguments: dict[str, Any] = {"connect_timeout": address.timeout, "charset": "utf8mb4"}
+        arguments: dict[str, Any] = {"connect_timeout": address.connect_timeout, "charset": "utf8mb4"}
+        if address.driver == "asyncmy":
+            # Longer than a lock may be waited for. The other driver waits for an answer until the connection ends.
+            arguments["read_timeout"] = address.timeout
         if address.unix_socket is not None:
             arguments["unix_socket"] = address.unix_socket
         if address.ssl:
             arguments["ssl"] = ssl.create_default_context(cafile=address.ssl_ca)
-        engine = create_async_engine(
-            URL.create(
-                f"mysql+{address.driver}",
-                username=address.user or None,
-                password=address.password or None,
-                host=address.host,
-                port=address.port,
-                database=address.database,
-            ),
+        url = URL.create(
+            f"mysql+{address.driver}",
+            username=address.user or None,
+            password=address.password or None,
+            host=address.host,
+            port=address.port,
+            database=address.database,
+        )
+        # Whatever is given back has been committed or rolled back: no further way to the server for that.
+        return create_engine(
+            url,
             connect_args=arguments,
+            isolation_level=level,
             pool_size=1,
             max_overflow=0,
+            pool_reset_on_return=None,
             hide_parameters=True,
-        ).sync_engine
-        self._listen_to(engine, writes=writes)
-        return engine
+        )
 
     def _listen_to(self, engine: Engine, *, writes: bool) -> None:
-        # The database decides what a connection is like, unless it is told.
-        seconds = max(int(self._address.timeout), 1)
+        seconds = max(int(self._address.timeout / 2), 1)
+        # Whatever the server is set up for.
         settings = (
             "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
             f"SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}",
             f"SET SESSION TRANSACTION {'READ WRITE' if writes else 'READ ONLY'}",
@@ -143,9 +162,7 @@ class Mysql:
         """Return a list as the parameter that `among` compares with: in the order in which rows are locked."""
         return sorted(set(values))
 
-    def each(
-        self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]
-    ) -> Each:
+    def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
         """Return a statement for many rows, made of the values that each row has for itself."""
         return mysql_rows.updating(make, types)
 
@@ -162,34 +179,26 @@ class Mysql:
     def begin(self, connection: Connection) -> Begun:
         """Return by what the transaction is found again. Nothing is asked of the server."""
         info = connection.info
-        info[_WROTE] = False
+        info[_WROTE] = info[_CHANGES_TABLES] = False
         info[_MARK] += 1
         return Begun(token=f"{info[_LINE]} {info[_MARK]}")
 
     def _mark(self, connection: Connection) -> None:
         """Number the transaction, before it is committed, if it has written anything."""
         info = connection.info
-        if not info.get(_WROTE):
+        if not info.get(_WROTE) or info.get(_CHANGES_TABLES):
             return
-        numbered = connection.exec_driver_sql(
-            f"UPDATE {self._marks} SET number = %s, marked_at = {_NOW} WHERE line = %s", (info[_MARK], info[_LINE])
-        )
-        if not numbered.rowcount:
-            connection.exec_driver_sql(
-                f"INSERT INTO {self._marks} (line, number, marked_at) VALUES (%s, %s, {_NOW})",
-                (info[_LINE], info[_MARK]),
-            )
-            old = f"SELECT line FROM {self._marks} WHERE marked_at < {_NOW} - {KEPT_MS} LIMIT 100"
-            for (line,) in connection.exec_driver_sql(old).all():
-                connection.exec_driver_sql(f"DELETE FROM {self._marks} WHERE line = %s", (line,))
+        number, line = info[_MARK], info[_LINE]
+        if connection.exec_driver_sql(self._renumber, (number, line)).rowcount:
+            return
+        connection.exec_driver_sql(self._first, (line, number))
+        for (old,) in connection.exec_driver_sql(self._old).all():
+            connection.exec_driver_sql(self._forget, (old,))
 
-    def is_committed(self, connection: Connection, token: str) -> bool:
+    def is_committed(self, connection: Connection, token: str) -> bool | None:
         """Tell whether the transaction was committed, once it has ended."""
         line, _, number = token.partition(" ")
-        found = connection.exec_driver_sql(
-            f"SELECT number FROM {self._marks} WHERE line = %s FOR UPDATE", (line,)
-        ).scalar_one_or_none()
-        return found == int(number)
+        return connection.exec_driver_sql(self._last, (line,)).scalar_one_or_none() == int(number)
 
     def turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction that has asked for this turn is under way; the turn ends with this one.
@@ -199,14 +208,14 @@ class Mysql:
         """
         # Such locks are the server's, not the database's, and their names are short.
         short = hashlib.sha256(f"{self._address.database} {name}".encode()).hexdigest()[:60]
-        seconds = max(int(self._address.timeout), 1)
+        seconds = max(int(self._address.timeout / 2), 1)
         # Kept even where the connection is lost before the answer: then the lock goes with it.
         connection.info[_TURNS] = True
         if connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (short, seconds)).scalar_one() != 1:
             raise Overtaken
 
     @contextmanager
-    def alone(self, connection: Connection, name: str) -> Iterator[None]:
+    def alone(self, connection: Connection, name: str) -> Generator[None]:
         """Wait until nobody else does what is done under this name, on whichever connection.
 
         Raises:
@@ -215,10 +224,14 @@ class Mysql:
         self.turn(connection, name)
         yield
 
+    def restructure(self, connection: Connection) -> None:
+        """Number this transaction no more: its changes are committed one by one, and the table for numbers may go."""
+        connection.info[_CHANGES_TABLES] = True
+
     def announce(self, connection: Connection, namespace: str, notice: Notice) -> None:
         """Do nothing: processes look."""
 
-    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Event) -> None:
+    def listen(self, connection: Connection, namespace: str, hear: Callable[[Notice], None], until: Until) -> None:
         """Hear nothing: processes look."""
 
     # Errors.

@@ -55,7 +55,7 @@ def updating(
 def adding(into: Table, names: Sequence[str]) -> Each:
     """Return the statement that adds rows.
 
-    A row whose key is there already is an error, of which all is undone, unless the row is all key: then it is the same.
+    A row whose key is there already is an error, of which all is undone, unless the row is all key, and so the same.
     """
     if {*names} != {*into.primary_key.columns.keys()}:
         return Each(insert(into), tuple(names))
@@ -105,20 +105,18 @@ class RowStatements:
         for part in _parts(connection, [[row[name] for name in each.names] for row in rows]):
             given = f"({first}{further * (len(part) - 1)}) AS {_GIVEN}"
             flat = [value for row in part for value in row]
-            found += connection.exec_driver_sql(
-                f"{text.before}{given}{text.after}", tuple([*before, *flat, *after])
-            ).rowcount
+            found += connection.exec_driver_sql(f"{text.before}{given}{text.after}", (*before, *flat, *after)).rowcount
         return found
 
     def _add(self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]]) -> int:
         text = self._texts.get(id(each)) or self._read(connection, each)
         names = text.names_after
         row_of, closed, end = text.after.partition(")")
-        row_of += closed
         added = 0
         for part in _parts(connection, [[row[name] for name in names] for row in rows]):
-            flat = tuple([value for row in part for value in row])
-            added += connection.exec_driver_sql(text.before + ", ".join([text.after] * len(part)), flat).rowcount
+            values = ", ".join([row_of + closed] * len(part))
+            flat = tuple(value for row in part for value in row)
+            added += connection.exec_driver_sql(f"{text.before}{values}{end}", flat).rowcount
         return added
 
     def _read(self, connection: Connection, each: Each) -> _Text:
@@ -149,9 +147,7 @@ def _parts(connection: Connection, rows: Sequence[list[Any]]) -> Iterator[Sequen
     for row in rows:
         large = sum(_size_of(value) for value in row)
         if large > most:
-            raise StoreRefused(
-                f"a job's data take {large:,} bytes in a statement, and the server's {PACKET} is {connection.info[PACKET]:,}"
-            )
+            raise _too_large(connection)
         if part and (size + large > most or len(part) == MOST_ROWS):
             yield part
             part, size = [], 0
@@ -184,4 +180,10 @@ def refuse_what_is_too_large(connection: Connection, values: Any) -> None:
     if isinstance(values, dict):
         values = cast("dict[str, Any]", values).values()
     if sum(_size_of(value) for value in values or ()) > _most(connection):
-        raise StoreRefused(f"a job's data take more bytes than the server's {PACKET}, {connection.info[PACKET]:,}")
+        raise _too_large(connection)
+
+
+def _too_large(connection: Connection) -> StoreRefused:
+    return StoreRefused(
+        f"a job's data are more than the server takes in a statement: its {PACKET} is {connection.info[PACKET]:,}"
+    )

@@ -13,11 +13,14 @@ from asyncendpoints.stores.url_parts import TIMEOUT
 
 PORT: Final = 3306
 _DRIVERS: Final = ("asyncmy", "aiomysql")
-_PARAMETERS: Final = ("namespace", "timeout", "prefix", "unix_socket", "ssl", "ssl_ca")
+_PARAMETERS: Final = ("namespace", "timeout", "connect_timeout", "prefix", "unix_socket", "ssl", "ssl_ca")
 _SSL: Final = ("verify", "off")
 _FORM: Final = "mysql://user:password@host:3306/database"
+STATEMENT_TIMEOUT: Final = 10.0
+"""Seconds that a statement may take, unless the URL says otherwise."""
 SHORTEST_TIMEOUT: Final = 1.0
 """Servers wait for locks in whole seconds."""
+SHORTEST_CONNECT_TIMEOUT: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +41,16 @@ class MysqlAddress:
     """The file of the authority that vouches for the server; None leaves it to the system's."""
     namespace: str | None = None
     """Separates applications; None leaves it to the settings."""
-    timeout: float = TIMEOUT
-    """Seconds to wait for a connection, for a lock and for a statement."""
+    timeout: float = STATEMENT_TIMEOUT
+    """Seconds that a statement may take; half of them it may wait for a lock."""
+    connect_timeout: float = TIMEOUT
+    """Seconds that a connection may take to be made."""
     prefix: str | None = None
     """How the names of the tables begin; None leaves it to the settings."""
 
     def __str__(self) -> str:
-        where = self.unix_socket or f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        where = self.unix_socket or f"{host}:{self.port}"
         return f"{where}/{self.database}"
 
 
@@ -52,16 +58,23 @@ def parse_mysql_url(url: str) -> MysqlAddress:
     """Read a URL.
 
     Raises:
-        ConfigurationError: It is no URL of a MySQL or MariaDB database, or a part of it cannot work.
+        ConfigurationError: It is no URL of a MySQL or MariaDB database, or a part of it cannot work. The message never
+            holds the password.
     """
+    _, _, rest = url.partition("://")
+    _, _, behind = rest.replace("?", "/").replace("#", "/").partition("/")
+    if "@" in behind:
+        raise ConfigurationError(
+            "the password in the MySQL URL must be percent-encoded: '/' as %2F, '?' as %3F, '#' as %23, '@' as %40"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        # The cause would show the URL, which may hold a password.
-        raise ConfigurationError(f"the URL of a MySQL or MariaDB database looks like {_FORM}") from None
+        # What does not look like a port or a host may be half of a password.
+        raise ConfigurationError(f"the host or port in the MySQL URL cannot be read; its form is {_FORM}") from None
     database = unquote(parts.path)[1:]
-    if not database or "/" in database:
+    if not database or "/" in database or parts.fragment:
         raise ConfigurationError(f"the URL of a MySQL or MariaDB database names one database: {_FORM}")
     given = url_parts.parameters(parts.query, _PARAMETERS, "MySQL")
     ssl = given.get("ssl", "verify" if "ssl_ca" in given else "off")
@@ -79,7 +92,12 @@ def parse_mysql_url(url: str) -> MysqlAddress:
         ssl=ssl == "verify",
         ssl_ca=given.get("ssl_ca"),
         namespace=url_parts.namespace(given.get("namespace"), "MySQL"),
-        timeout=url_parts.seconds("timeout", given.get("timeout"), "MySQL", least=SHORTEST_TIMEOUT),
+        timeout=url_parts.seconds(
+            "timeout", given.get("timeout"), "MySQL", least=SHORTEST_TIMEOUT, default=STATEMENT_TIMEOUT
+        ),
+        connect_timeout=url_parts.seconds(
+            "connect_timeout", given.get("connect_timeout"), "MySQL", least=SHORTEST_CONNECT_TIMEOUT
+        ),
         prefix=None if prefix is None else table_prefix(prefix),
     )
 
