@@ -134,6 +134,16 @@ class JobContext(Generic[T]):
         return self._claim.request_id
 
     @property
+    def handler(self) -> str:
+        """The name of the handler, which an endpoint has in common with its jobs."""
+        return self._claim.handler
+
+    @property
+    def queue(self) -> str:
+        """The queue that the job came from."""
+        return self._claim.queue
+
+    @property
     def attempt(self) -> int:
         """The number of this attempt, from 1."""
         return self._claim.attempt

@@ -95,7 +95,10 @@ class Run:
 
     # Most runs never change these, and every claimed job makes a run: the class holds what they begin with.
     task: asyncio.Task[None] | None = None
-    started = False
+    begun: float | None = None
+    """When its handler was begun, in the clock's monotonic seconds."""
+    ended: float | None = None
+    """When its settlement was handed over."""
     settled = False
     """Whether its settlement has been handed over, although the handler may go on."""
     stop: Stop | None = None
@@ -114,6 +117,11 @@ class Run:
         self.next_check = deadline
         """When the worker looks after it next."""
         self.services = services
+
+    @property
+    def duration(self) -> float | None:
+        """For how many seconds its handler ran, once it has ended; None where it was never begun."""
+        return None if self.begun is None or self.ended is None else self.ended - self.begun
 
     @property
     def cancel_requested(self) -> bool:
@@ -140,7 +148,7 @@ class Run:
         self.stop = why
         self.withdraw()
         # A task that has not started would end without its coroutine ever running; `execute` looks at `stop` first.
-        if self.started and self.ticket is None and self.task is not None:
+        if self.begun is not None and self.ticket is None and self.task is not None:
             self.task.cancel()
 
     def withdraw(self) -> bool:

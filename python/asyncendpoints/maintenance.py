@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from asyncendpoints._core import Settlement, decide
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.failures import worker_lost
-from asyncendpoints.observability.logging import about, printable
+from asyncendpoints.observability.logging import about_job, printable
 from asyncendpoints.timing import end_task, wait_for_event
 
 if TYPE_CHECKING:
@@ -123,5 +123,9 @@ def _log_rescue(run: Expired, state: str) -> None:
         run.attempt,
         run.max_attempts,
         state,
-        extra=about(run.job_id, None),
+        extra={
+            **about_job(run.job_id, endpoint=run.handler, queue=run.queue),
+            "attempt": run.attempt,
+            "outcome": "lost",
+        },
     )

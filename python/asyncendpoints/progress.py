@@ -142,7 +142,7 @@ class Progress:
             self._timer = None
 
     def _about(self) -> dict[str, Any]:
-        return about(self._claim.job_id, self._claim.request_id)
+        return about(self._claim)
 
     def _check(self) -> None:
         if self._stale:

@@ -10,6 +10,7 @@ from asyncendpoints import submission, with_outbox
 from asyncendpoints.bulk import enqueue_all, enqueue_all_in
 from asyncendpoints.clock import SystemClock
 from asyncendpoints.errors import JobNotCancelable, JobNotFound
+from asyncendpoints.job_log import log_cancel
 from asyncendpoints.waits import HeldWaits
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ class Questions(ABC):
             raise JobNotFound(job_id)
         if answer.word == "refused":
             raise JobNotCancelable(job_id, "ended" if answer.job is None else answer.job.state)
+        if answer.job is not None:
+            log_cancel(answer.job, ended=answer.word == "canceled")
         return answer
 
     async def redrive(self, job_id: str) -> Job:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.errors import StoreRefused, StoreUnavailable
 from asyncendpoints.failures import never_stored
-from asyncendpoints.observability.logging import about, printable
+from asyncendpoints.observability.logging import about_job, printable
 from asyncendpoints.problem_types import HANDLER_FAILED, IDEMPOTENCY_KEY_REUSED, PAYLOAD_TOO_LARGE
 from asyncendpoints.stores.outbox import Conclusion
 from asyncendpoints.timing import Backoff, end_task, wait_for_event
@@ -176,7 +176,7 @@ def _concluded(entry: Entry, job: NewJob, answer: Enqueued) -> Conclusion:
         return _put_off(entry)
     if stored.job_id == entry.job_id:
         return Conclusion(entry=entry, word="moved")
-    _log.info("job %s repeats job %s, which has its key", entry.job_id, stored.job_id, extra=about(entry.job_id, None))
+    _log.info("job %s repeats job %s, which has its key", entry.job_id, stored.job_id, extra=about_job(entry.job_id))
     return Conclusion(entry=entry, word="replayed", same_as=stored.job_id)
 
 
@@ -185,6 +185,6 @@ def _refused(entry: Entry, kind: ProblemType, detail: str) -> Conclusion:
         "job %s cannot be stored, and is kept as failed in the outbox: %s",
         entry.job_id,
         printable(detail),
-        extra=about(entry.job_id, None),
+        extra=about_job(entry.job_id),
     )
     return Conclusion(entry=entry, word="refused", problem=never_stored(kind, detail))

@@ -68,6 +68,7 @@ class Settler:
     def add(self, run: Run, outcome: Outcome) -> None:
         """Hand over the end of a run; it is written in the next turn of the loop, with all others of this one."""
         run.settled = True
+        run.ended = self._clock.monotonic()
         if not self._ends:
             self._work.set()
             self._empty.clear()

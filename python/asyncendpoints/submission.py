@@ -15,6 +15,7 @@ from asyncendpoints.errors import (
     QueueFull,
 )
 from asyncendpoints.job import NewJob
+from asyncendpoints.job_log import log_step
 from asyncendpoints.policy import checked_priority, checked_queue, milliseconds
 from asyncendpoints.request import StoredRequest, encode_request
 
@@ -210,7 +211,9 @@ def accepted(job: NewJob, answer: Enqueued) -> Submission:
     """
     stored = answer.job
     if stored is not None:
-        return Submission(stored, answer.word == "replayed")
+        replayed = answer.word == "replayed"
+        log_step(stored, "was submitted again" if replayed else "was submitted")
+        return Submission(stored, replayed)
     if answer.word == "key_reused":
         raise IdempotencyKeyReused(job.key or "")
     raise QueueFull(job.queue)
@@ -243,4 +246,5 @@ async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -
         origin=job.origin or job.job_id,
     )
     (answer,) = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
+    log_step(job, f"is repeated as job {repeated.job_id}")
     return accepted(repeated, answer).job

@@ -17,7 +17,7 @@ from asyncendpoints.claiming import Claiming
 from asyncendpoints.deadlines import ROUNDING, Deadlines
 from asyncendpoints.execution import Run, Services, Stop, execute
 from asyncendpoints.failures import RELEASED, Outcome, timed_out
-from asyncendpoints.job_log import log_end, log_overdue, logs_every_end
+from asyncendpoints.job_log import log_end, log_overdue, log_starts, logs_every_end
 from asyncendpoints.settling import Settler
 from asyncendpoints.threads import Threads
 from asyncendpoints.timing import wait_for_event
@@ -168,6 +168,7 @@ class Worker:
             # An empty context: a worker that was started within a request must not hand its variables on.
             run.task = create_task(self._drive(run), name=job_id, context=Context())
         self._keeper.hold(held)
+        log_starts(claims)
         self._deadlines.watch(now + shortest / 1000)
         if self._cancels is not None:
             self._cancels.watch()
@@ -175,7 +176,7 @@ class Worker:
             self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
 
     async def _drive(self, run: Run) -> None:
-        run.started = True
+        run.begun = self._clock.monotonic()
         self._end(run, await execute(run))
 
     def _end(self, run: Run, outcome: Outcome) -> None:

@@ -1,8 +1,8 @@
-"""Log records that name their job: `job_id` and `request_id` on every record, a handler's own lines included.
+"""Log records that name their job: on every record of the process, a handler's own lines included.
 
 The library logs to `asyncendpoints` and its children and configures no handler. When an engine starts, the factory
-of log records is chained once: every record of the process then has both attributes, None outside of jobs, so that a
-format may say `%(job_id)s`.
+of log records is chained once: every record of the process then has the attributes `FIELDS`, None outside of jobs, so
+that a format may say `%(job_id)s`. Records about the end of a run have `duration` (seconds) and `outcome` besides.
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ from __future__ import annotations
 import logging
 import traceback
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from asyncendpoints.context import current_job
 
-NAMES: Final = frozenset({"job_id", "request_id"})
+FIELDS: Final = ("job_id", "request_id", "endpoint", "queue", "attempt")
+"""What names a job: its id, the client's key, its handler, its queue, and the number of the attempt."""
+ENDS: Final = ("duration", "outcome")
+"""What records about the end of a run say besides: seconds, and how it ended."""
+
+_NAMES: Final = frozenset({*FIELDS, *ENDS})
+_NOBODY: Final = dict.fromkeys(FIELDS)
 
 
 class _Attributes(dict[str, Any]):
@@ -25,7 +31,7 @@ class _Attributes(dict[str, Any]):
     """
 
     def __contains__(self, key: object) -> bool:
-        return key not in NAMES and super().__contains__(key)
+        return key not in _NAMES and super().__contains__(key)
 
 
 class JobRecordFactory:
@@ -39,8 +45,7 @@ class JobRecordFactory:
         record: logging.LogRecord = self.previous(*args, **kwargs)
         record.__dict__ = attributes = _Attributes(record.__dict__)
         job = current_job.get()
-        attributes["job_id"] = None if job is None else job.job_id
-        attributes["request_id"] = None if job is None else job.request_id
+        attributes.update(_NOBODY if job is None else about(job))
         return record
 
 
@@ -51,9 +56,51 @@ def install_record_factory() -> None:
         logging.setLogRecordFactory(JobRecordFactory(factory))
 
 
-def about(job_id: str, request_id: str | None) -> dict[str, Any]:
-    """Return the `extra` of a record about a job, for those who log outside of its handler's context."""
-    return {"job_id": job_id, "request_id": request_id}
+class Named(Protocol):
+    """A claim, or a handler's context: what knows whose run it is."""
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        ...
+
+    @property
+    def request_id(self) -> str | None:
+        """The client's key."""
+        ...
+
+    @property
+    def handler(self) -> str:
+        """The name of its handler."""
+        ...
+
+    @property
+    def queue(self) -> str:
+        """Its queue."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 1."""
+        ...
+
+
+def about(run: Named) -> dict[str, Any]:
+    """Return the `extra` of a record about a run, for those who log outside of its handler's context."""
+    return {
+        "job_id": run.job_id,
+        "request_id": run.request_id,
+        "endpoint": run.handler,
+        "queue": run.queue,
+        "attempt": run.attempt,
+    }
+
+
+def about_job(
+    job_id: str, request_id: str | None = None, *, endpoint: str | None = None, queue: str | None = None
+) -> dict[str, Any]:
+    """Return the `extra` of a record about a job none of whose runs it concerns."""
+    return {"job_id": job_id, "request_id": request_id, "endpoint": endpoint, "queue": queue}
 
 
 def log_safely(log: logging.Logger, level: int, message: str, *arguments: object, **options: Any) -> None:
