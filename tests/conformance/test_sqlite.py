@@ -8,21 +8,14 @@ import pytest
 
 from asyncendpoints.stores.sql.store import SqlStore
 from asyncendpoints.testing.conformance import ConformanceRule, conformance_rules
-from tests.support.sqlite_files import unsound
+from tests.support.sql_conformance import assert_keeps
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NOT_PROMISED = frozenset({"lossless_wakeups", "renews_under_held_gil"})
 
 
 @pytest.mark.parametrize("rule", conformance_rules(), ids=str)
 async def test_the_sqlite_store_keeps(rule: ConformanceRule, tmp_path: Path) -> None:
     """The SQLite store keeps every rule, but for those of traits that it declares not to have, and stays sound."""
     url = f"sqlite:///{tmp_path}/jobs.db"
-    finding = await rule.check(lambda: SqlStore(url))
-    assert finding.kept or rule.requires in NOT_PROMISED, finding.note
-    store = SqlStore(url)
-    await store.open()
-    assert await unsound(store) == []
-    await store.close()
+    await assert_keeps(rule, lambda: SqlStore(url))
