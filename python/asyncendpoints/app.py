@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from asyncendpoints.bulk import new_jobs
+from asyncendpoints.database import Database
 from asyncendpoints.engine import Engine
-from asyncendpoints.errors import PayloadTooLarge
 from asyncendpoints.policy import make_policy
+from asyncendpoints.preparation import prepared
 from asyncendpoints.registry import Handler, Registry
-from asyncendpoints.request import encode_request
 from asyncendpoints.settings import make_settings
-from asyncendpoints.store_urls import open_store
-from asyncendpoints.submission import new_job
+from asyncendpoints.store_urls import open_outbox, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,32 +25,40 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Cancellation
     from asyncendpoints.job import Job
     from asyncendpoints.options import EndpointFunction, PolicyOptions, SettingOptions
-    from asyncendpoints.request import StoredRequest
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
+    from asyncendpoints.stores.outbox import DatabaseSession, DatabaseUrl, Outbox
     from asyncendpoints.submission import Submission
     from asyncendpoints.testing import Testing
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class AsyncEndpoints:
+class AsyncEndpoints(Database):
     """Durable asynchronous endpoints for one application.
 
     Making one starts nothing: no thread, no connection, no event loop is touched before the application starts.
 
     Args:
         store: Where jobs are kept: a URL (`redis://…`, `memory://`) or a `Store`; None: `ASYNCENDPOINTS_STORE_URL`.
+        outbox: A SQL database, for `submit(…, session=…)` where the store is none: a URL, or a SQLAlchemy engine.
         **settings: See `asyncendpoints.settings.Settings`.
 
     Raises:
         ConfigurationError: A setting cannot work; the message names it and the remedy.
     """
 
-    def __init__(self, store: str | Store | None = None, **settings: Unpack[SettingOptions]) -> None:
+    def __init__(
+        self,
+        store: str | Store | None = None,
+        *,
+        outbox: DatabaseUrl | Outbox | None = None,
+        **settings: Unpack[SettingOptions],
+    ) -> None:
         self.registry = Registry()
         made = make_settings(**settings)
-        self.engine = Engine(open_store(store, made.namespace), self.registry, made)
+        kept = open_store(store, made.namespace)
+        self.engine = Engine(kept, self.registry, made, outbox=open_outbox(outbox, made.namespace))
         self._application: Starlette | None = None
 
     @property
@@ -217,6 +224,7 @@ class AsyncEndpoints:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         values: Mapping[str, Any] | None = None,
+        session: DatabaseSession | None = None,
     ) -> Submission:
         """Submit a job.
 
@@ -232,44 +240,38 @@ class AsyncEndpoints:
             query: For handlers behind a route: its query parameters.
             headers: For handlers behind a route: its headers.
             values: For FastAPI handlers: what their request-time dependencies would give them, by parameter name.
+            session: A SQLAlchemy session or connection, in whose transaction the job is stored: if it is committed.
 
         Returns:
             The job, and whether the key had been seen.
 
         Raises:
             HandlerUnknown: No such handler is registered.
+            ConfigurationError: The session cannot carry a job; the message says why.
             SubmissionRefused: The payload does not fit, the key was used for something else, or the queue is full.
             NotStarted: This process's worker was never started.
             StoreUnavailable: The store does not answer.
         """
         known = self.registry.get(handler) if isinstance(handler, str) else self.registry.of(handler)
-        request: StoredRequest | None = None
-        if known.arguments is not None:
-            request, body = await known.arguments.prepare(
-                payload, path_params=path_params, query=query, headers=headers, values=values
-            )
-        else:
-            body = known.payload.encode(payload)
-            if path_params or query or headers:
-                from asyncendpoints.http.scripted import scripted_request
+        parts: dict[str, Any] = {"path_params": path_params, "query": query, "headers": headers}
+        if known.arguments is None and any(parts.values()):
+            from asyncendpoints.http.scripted import scripted_request
 
-                request = scripted_request(path_params, query, headers)
-        if body is not None and len(body) > known.policy.max_body_bytes:
-            raise PayloadTooLarge(known.policy.max_body_bytes)
+            parts["request"] = scripted_request(**parts)
+        parts["values"] = values
         now = self.engine.clock.store_now()
-        job = new_job(
+        job = await prepared(
             known,
-            body,
-            None if request is None else encode_request(request),
+            payload,
             queue=queue,
             priority=priority,
             delay=delay,
             key=idempotency_key,
-            fingerprint=None,
             owner=owner,
             now=now,
+            **parts,
         )
-        return await self.engine.enqueue(job, now)
+        return await self.engine.enqueue(job, now, session)
 
     async def submit_many(
         self,
@@ -281,11 +283,12 @@ class AsyncEndpoints:
         priority: int | None = None,
         queue: str | None = None,
         owner: str | None = None,
+        session: DatabaseSession | None = None,
     ) -> list[Submission]:
         """Submit a job for each payload, in few calls of the store.
 
-        All payloads are checked before the first job is stored. The jobs are not one transaction: give keys where the
-        call may have to be repeated.
+        All payloads are checked before the first job is stored. The jobs are not one transaction, unless a session is
+        given: give keys where the call may have to be repeated.
 
         Args:
             handler: A handler's name, or its function.
@@ -295,6 +298,7 @@ class AsyncEndpoints:
             priority: For all of them.
             queue: For all of them.
             owner: For all of them.
+            session: A SQLAlchemy session or connection, in whose transaction they are stored: if it is committed.
 
         Returns:
             What each submission came to, in the order of the payloads.
@@ -310,7 +314,7 @@ class AsyncEndpoints:
         jobs = await new_jobs(
             known, payloads, idempotency_keys, queue=queue, priority=priority, delay=delay, owner=owner, now=now
         )
-        return await self.engine.enqueue_all(jobs, now)
+        return await self.engine.enqueue_all(jobs, now, session)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncendpoints.app import AsyncEndpoints
 from asyncendpoints.doctor import run_doctor, run_fsck
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
+from asyncendpoints.migrate_command import run_migrate
 from asyncendpoints.processes import supervise
 from asyncendpoints.settings import MAX_WEIGHT
 from asyncendpoints.start_log import format_queues
+from asyncendpoints.store_urls import open_store
+from asyncendpoints.stores.versions import BASE, HEAD
 from asyncendpoints.worker_command import FAILED, MISUSED, run_worker
 
 if TYPE_CHECKING:
@@ -66,6 +69,14 @@ def _work(options: argparse.Namespace) -> int:
 
 def _examine(options: argparse.Namespace) -> int:
     code, text = options.examine(find_jobs(options.target), as_json=options.json)
+    sys.stdout.write(text)
+    return code
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    target: str = options.target
+    store = open_store(target) if "://" in target else find_jobs(target).engine.store
+    code, text = run_migrate(store, to=options.to, only_check=options.check, as_sql=options.sql)
     sys.stdout.write(text)
     return code
 
@@ -138,7 +149,30 @@ def _parser() -> argparse.ArgumentParser:
         examiner.add_argument("target", metavar=_TARGET, help=_TARGET_HELP)
         examiner.add_argument("--json", action="store_true", help="for programs to read")
         examiner.set_defaults(run=_examine, examine=examine)
+    purpose = "take the tables of a SQL store to the version that this release needs"
+    migrate = commands.add_parser(
+        "migrate",
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}, or to another one.",
+        epilog="Exit codes: 0 done, or nothing was to be done; 1 the database cannot be used; 2 a mistake in the "
+        "command line or the configuration; 4 with --check, the tables have another version than this release needs.",
+    )
+    _describe_migrate(migrate)
     return parser
+
+
+def _describe_migrate(migrate: argparse.ArgumentParser) -> None:
+    migrate.set_defaults(run=_migrate)
+    migrate.add_argument("target", metavar=f"{_TARGET} or URL", help=f"{_TARGET_HELP}, or the store's URL")
+    migrate.add_argument(
+        "--to",
+        metavar="VERSION",
+        default=HEAD,
+        help=f"a version, or {HEAD}, the default; {BASE} drops the tables with all jobs",
+    )
+    instead = migrate.add_mutually_exclusive_group()
+    instead.add_argument("--sql", action="store_true", help="print the statements, and execute none")
+    instead.add_argument("--check", action="store_true", help="say which version the tables have, and change nothing")
 
 
 def _workers_arguments(options: argparse.Namespace) -> list[str]:

@@ -7,16 +7,14 @@ import contextlib
 import sqlite3
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from asyncendpoints import ConfigurationError, StoreUnavailable
+from asyncendpoints import StoreUnavailable
 from asyncendpoints._core import NewJob, new_job_id
 from asyncendpoints.stores.sql.store import SqlStore
 from tests.support.processes import Process
-from tests.support.scripts import run_clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,30 +75,6 @@ async def test_the_jobs_of_a_killed_worker_go_on_after_a_restart(url: str, tmp_p
     await store.close()
 
 
-async def test_processes_that_start_at_once_set_up_one_database(url: str) -> None:
-    """SUB-1: Eight processes open a file that is not there yet, each stores jobs, and all of them are held."""
-    source = f"""
-    import asyncio
-    from asyncendpoints._core import NewJob, new_job_id
-    from asyncendpoints.stores.sql.store import SqlStore
-
-    async def main():
-        store = SqlStore({url!r})
-        await store.open()
-        for _ in range(50):
-            await store.enqueue([NewJob(job_id=new_job_id(), handler="h")])
-        await store.close()
-
-    asyncio.run(main())
-    """
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: run_clean(source, dev_mode=False), range(8)))
-    store = SqlStore(url)
-    await store.open()
-    assert (await store.stats()).counts["default"]["queued"] == 8 * 50
-    await store.close()
-
-
 async def test_a_file_that_somebody_else_keeps_locked_is_said_to_be_so(url: str, tmp_path: Path) -> None:
     """SUB-1: A write that another process keeps from being done fails in a sentence, and works once it may."""
     store = SqlStore(f"{url}?timeout=0.05")
@@ -114,18 +88,6 @@ async def test_a_file_that_somebody_else_keeps_locked_is_said_to_be_so(url: str,
         other.execute("ROLLBACK")
     assert [answer.word for answer in await store.enqueue([job])] == ["created"]
     await store.close()
-
-
-@pytest.mark.parametrize(("version", "sentence"), [(0, "needs version 1"), (2, "a later release")])
-async def test_tables_of_another_version_are_refused(url: str, tmp_path: Path, version: int, sentence: str) -> None:
-    """SUB-1: A file that another release has made is left alone, in so many words."""
-    store = SqlStore(url)
-    await store.open()
-    await store.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)) as other:
-        other.execute("UPDATE asyncendpoints_schema SET version = ?", [version])
-    with pytest.raises(ConfigurationError, match=sentence):
-        await SqlStore(url).open()
 
 
 async def test_a_file_that_is_no_database_is_refused(url: str, tmp_path: Path) -> None:

@@ -5,27 +5,36 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreTraits
 from asyncendpoints.stores.lease_table import LeaseTable, moment_of
-from asyncendpoints.stores.sql import schema
+from asyncendpoints.stores.sql import reading, schema
 from asyncendpoints.stores.sql.addresses import found_at
+from asyncendpoints.stores.sql.callers import Callers, identity
+from asyncendpoints.stores.sql.commits import Commits
+from asyncendpoints.stores.sql.described import described
 from asyncendpoints.stores.sql.lines import Line
 from asyncendpoints.stores.sql.listening import Listening
 from asyncendpoints.stores.sql.renewing import Renewing
 from asyncendpoints.stores.sql.transaction import Ground
 from asyncendpoints.stores.sql.watching import Watching
+from asyncendpoints.stores.versions import HEAD
 from asyncendpoints.stores.wakes import Listeners
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from asyncendpoints.stores.lease_table import Moment
     from asyncendpoints.stores.sql.dialect import Notice
-    from asyncendpoints.stores.sql.transaction import News
+    from asyncendpoints.stores.sql.transaction import News, Transaction
+    from asyncendpoints.stores.versions import Migration, Versions
+
+T = TypeVar("T")
 
 _stores: weakref.WeakSet[SqlLife] = weakref.WeakSet()
 _abandoned: list[object] = []
@@ -63,6 +72,7 @@ class SqlLife:
             lossless_wakeups=False,
             renews_under_held_gil=False,
         )
+        self._described: MetaData | None = None
         self._closed = False
         self._users = 0
         self._start_over()
@@ -72,6 +82,8 @@ class SqlLife:
         self._told: int | None = None
         self._listeners = Listeners()
         self._keepers: dict[LeaseTable, str] = {}
+        self._callers = Callers(self._ground, lambda: self._reads.call(identity))
+        self._commits = Commits(self._look)
         self._connect()
 
     def _connect(self) -> None:
@@ -134,6 +146,33 @@ class SqlLife:
         for line in (self._writes, self._reads, self._looks):
             await line.close()
 
+    @property
+    def metadata(self) -> MetaData:
+        """The tables, as this release needs them."""
+        if self._described is None:
+            self._described = described(self._tables.metadata)
+        return self._described
+
+    async def versions(self) -> Versions:
+        """Return which version the tables have."""
+        return await self._apart(schema.versions)
+
+    async def migrate(self, to: str = HEAD) -> Migration:
+        """Make the tables those of another version, while nobody else does."""
+        return await self._apart(lambda tx: schema.migrate(tx, to))
+
+    async def migration(self, to: str = HEAD) -> str:
+        """Return the statements that `migrate` would execute."""
+        return await self._apart(lambda tx: schema.migration(tx, to))
+
+    async def _apart(self, do: Callable[[Transaction], T]) -> T:
+        """Do something without being open, in a transaction that nothing else is joined to."""
+        line = self._line("asyncendpoints-migrates", writes=True)
+        try:
+            return await line.call(do)
+        finally:
+            await line.close()
+
     async def ping(self) -> None:
         """Return if the database answers and its schema is current."""
         await self._reads.call(schema.check)
@@ -152,6 +191,9 @@ class SqlLife:
 
     def _present(self) -> Moment:
         return moment_of(self._told)
+
+    async def _look(self, news: News) -> bool:
+        return await self._reads.call(lambda tx: reading.adopt(tx, news))
 
     def _hear(self, notice: Notice) -> None:
         self._listeners.wake(notice.queues)

@@ -8,7 +8,6 @@ from urllib.parse import unquote, urlsplit
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.stores import url_parts
-from asyncendpoints.stores.sql.tables import PREFIX, table_prefix
 from asyncendpoints.stores.url_parts import TIMEOUT
 
 _PARAMETERS: Final = ("namespace", "timeout", "prefix", "synchronous")
@@ -25,7 +24,7 @@ class SqliteAddress:
     """Separates applications; None leaves it to the settings."""
     timeout: float = TIMEOUT
     """Seconds to wait for other processes that write."""
-    prefix: str = PREFIX
+    prefix: str | None = None
     """How the names of the tables begin."""
     synchronous: str = "NORMAL"
     """`FULL` writes every commit through to the disk; `NORMAL` survives every end of the process."""
@@ -53,7 +52,7 @@ def parse_sqlite_url(url: str) -> SqliteAddress:
         path=path,
         namespace=url_parts.namespace(given.get("namespace"), "SQLite"),
         timeout=url_parts.seconds("timeout", given.get("timeout"), "SQLite", least=0.0),
-        prefix=table_prefix(given.get("prefix", PREFIX)),
+        prefix=given.get("prefix"),
         synchronous=_synchronous(given.get("synchronous", "NORMAL")),
     )
 

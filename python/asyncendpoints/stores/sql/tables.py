@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     text,
 )
 
@@ -29,6 +30,9 @@ from asyncendpoints.job import TERMINAL_STATES, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
 
 STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 """A state's code is its place here."""
@@ -43,16 +47,46 @@ IN_PROGRESS: Final = STATE_CODES["in_progress"]
 COMPLETED: Final = STATE_CODES["completed"]
 FAILED: Final = STATE_CODES["failed"]
 
-SCHEMA_VERSION: Final = 1
 TIME_BITS: Final = 54
 """How many bits of a rank are time; the priority is above them."""
 LATEST: Final = (1 << TIME_BITS) - 1
 
 PREFIX: Final = "asyncendpoints_"
 """How the names of the tables begin, unless the settings say otherwise."""
+COMMITS: Final = "commits"
 
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+MYSQL: Final = ("mysql", "mariadb")
+"""What SQLAlchemy calls them, depending on the URL: either may be either server."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+# Lower case, because databases disagree on whether case counts. The rest leaves room for the longest name of an index.
+_PREFIX: Final = re.compile(r"(?!sqlite_)[a-z_][a-z0-9_]{0,31}")
+_LONGEST: Final = (1 << 32) - 1
+# Elsewhere these are as long as they need to be; MySQL and MariaDB would take 64 KiB of them.
+_TEXT: Final = Text().with_variant(Text(_LONGEST), *MYSQL)
+_BYTES: Final = LargeBinary().with_variant(LargeBinary(_LONGEST), *MYSQL)
+
+
+class Exact(TypeDecorator[str]):
+    """Texts of any length that are compared byte by byte, with the spaces at their ends."""
+
+    impl = Text
+    cache_ok = True
+    plain: Final = Text().with_variant(LargeBinary(_LONGEST), *MYSQL)
+    """The same in the database, by types of SQLAlchemy's own."""
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return what the database has for it."""
+        # Both servers pass over such spaces in texts, but not in bytes.
+        return dialect.type_descriptor(LargeBinary(_LONGEST) if dialect.name in MYSQL else Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """Return what the driver is handed."""
+        return value.encode() if value is not None and dialect.name in MYSQL else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """Return what the driver has handed over."""
+        return value.decode() if isinstance(value, bytes) else value
 
 
 def _key(length: int) -> String:
@@ -66,8 +100,10 @@ def table_prefix(value: str) -> str:
     Raises:
         ConfigurationError: It is none.
     """
-    if not _NAME.fullmatch(value):
-        raise ConfigurationError(f"the prefix of the tables must be a name that matches {_NAME.pattern}, not {value!r}")
+    if not _PREFIX.fullmatch(value):
+        raise ConfigurationError(
+            f"the prefix of the tables must be a name that matches {_PREFIX.pattern}, not {value!r}"
+        )
     return value
 
 
@@ -88,15 +124,18 @@ class Tables:
     Args:
         prefix: How their names begin.
         schema: The schema that they are in, where the database has such; None is the one that it looks in first.
+        database: What SQLAlchemy calls the database: not all have the same tables and indexes.
     """
 
-    def __init__(self, prefix: str = PREFIX, schema: str | None = None) -> None:
+    def __init__(self, prefix: str = PREFIX, schema: str | None = None, *, database: str = "sqlite") -> None:
         self.prefix = table_prefix(prefix)
+        self._is_mysql = database in MYSQL
         self.metadata = MetaData(schema=schema_name(schema))
-        self.schema = self._table(
-            "schema",
-            Column("only", SmallInteger, primary_key=True, autoincrement=False),
-            Column("version", SmallInteger, nullable=False),
+        # As alembic makes it.
+        self.version = self._table(
+            "version",
+            Column("version_num", String(32), nullable=False),
+            PrimaryKeyConstraint("version_num", name=f"{self.prefix}version_pkc"),
         )
         self.jobs = self._table("jobs", *_job_columns(), **_HOT)
         self._index_jobs()
@@ -108,17 +147,17 @@ class Tables:
             Column("started_at", BigInteger, nullable=False),
             Column("finished_at", BigInteger),
             Column("outcome", SmallInteger),
-            Column("worker", Text, nullable=False),
-            Column("error", LargeBinary),
+            Column("worker", _TEXT, nullable=False),
+            Column("error", _BYTES),
             PrimaryKeyConstraint("namespace", "job_id", "number"),
         )
         self.effects = self._table(
             "effects",
             Column("namespace", _key(64), nullable=False),
             Column("origin", _key(36), nullable=False),
-            Column("effect", Text, nullable=False),
-            Column("nonce", Text, nullable=False),
-            Column("value", LargeBinary),
+            Column("effect", _key(64), nullable=False),
+            Column("nonce", Exact, nullable=False),
+            Column("value", _BYTES),
             PrimaryKeyConstraint("namespace", "origin", "effect"),
         )
         self.paused = self._table(
@@ -127,11 +166,20 @@ class Tables:
             Column("queue", _key(64), nullable=False),
             PrimaryKeyConstraint("namespace", "queue"),
         )
+        if self._is_mysql:
+            # Which transaction of a connection was the last that has written something: this database does not tell.
+            self._table(
+                COMMITS,
+                Column("line", _key(32), nullable=False),
+                Column("number", BigInteger, nullable=False),
+                Column("marked_at", BigInteger, nullable=False),
+                PrimaryKeyConstraint("line"),
+            )
         self.outbox = self._table("outbox", *_outbox_columns())
         self._index_outbox()
 
     def _table(self, name: str, *parts: Column[Any] | PrimaryKeyConstraint, **options: Any) -> Table:
-        return Table(f"{self.prefix}{name}", self.metadata, *parts, **options)
+        return Table(f"{self.prefix}{name}", self.metadata, *parts, **_EXACT, **options)
 
     def _index_jobs(self) -> None:
         c = self.jobs.c
@@ -145,8 +193,8 @@ class Tables:
         self._partial("lease", "lease_until IS NOT NULL", c.namespace, c.lease_until, include=("queue",))
         self._partial("strip", "strip_at IS NOT NULL", c.namespace, c.strip_at)
         self._partial("prune", "prune_at IS NOT NULL", c.namespace, c.prune_at, include=("queue", "state"))
-        self._partial("failed", f"state = {FAILED}", c.namespace, c.created_at, c.job_id)
-        self._partial("due", f"state = {SCHEDULED}", c.namespace, c.place, c.job_id)
+        self._of_state("failed", FAILED, c.created_at, c.job_id)
+        self._of_state("due", SCHEDULED, c.place, c.job_id)
         self._partial("origin", "origin IS NOT NULL", c.namespace, c.origin)
 
     def _index_outbox(self) -> None:
@@ -164,7 +212,26 @@ class Tables:
         options = {"postgresql_include": include} if include else {}
         self._index(name, *columns, sqlite_where=where, postgresql_where=where, **options)
 
+    def _of_state(self, name: str, state: int, *columns: Column[Any]) -> None:
+        """Index the jobs of one state; where an index has all jobs, its state is one of the columns."""
+        if self._is_mysql:
+            self._index(name, self.jobs.c.namespace, self.jobs.c.state, *columns)
+        else:
+            self._partial(name, f"state = {state}", self.jobs.c.namespace, *columns)
 
+
+_EXACT: Final = {
+    # Texts are equal if their bytes are, whatever the database is set up for. This collation passes over spaces at the
+    # end, so that what may have such is digested, or kept as bytes, where it is compared.
+    f"{database}_{option}": value
+    for database in MYSQL
+    for option, value in {
+        "engine": "InnoDB",
+        "row_format": "DYNAMIC",
+        "charset": "utf8mb4",
+        "collate": "utf8mb4_bin",
+    }.items()
+}
 _HOT: Final = {
     # Every state that a job comes to leaves a dead row behind. They are cleared away long before they are a fifth of
     # the table, PostgreSQL's default, which with a million finished jobs would be 200,000; and a page keeps room for
@@ -197,7 +264,7 @@ def _job_columns() -> list[Column[Any] | PrimaryKeyConstraint]:
         Column("max_attempts", SmallInteger, nullable=False),
         Column("fence", BigInteger, nullable=False),
         Column("lease_until", BigInteger),
-        Column("claim_id", Text),
+        Column("claim_id", Exact),
         Column("cancel_requested_at", BigInteger),
         Column("created_at", BigInteger, nullable=False),
         Column("updated_at", BigInteger, nullable=False),
@@ -212,10 +279,10 @@ def _job_columns() -> list[Column[Any] | PrimaryKeyConstraint]:
         Column("timeout_ms", BigInteger, nullable=False),
         Column("retention_completed_ms", BigInteger, nullable=False),
         Column("retention_failed_ms", BigInteger, nullable=False),
-        Column("handler", Text, nullable=False),
-        Column("owner", Text),
-        Column("scope", Text),
-        Column("request_id", Text),
+        Column("handler", _TEXT, nullable=False),
+        Column("owner", _TEXT),
+        Column("scope", _TEXT),
+        Column("request_id", _TEXT),
         Column("fingerprint", LargeBinary(32)),
         # A digest of scope and key: of one length, whatever they are.
         Column("key_digest", _key(64)),
@@ -225,17 +292,17 @@ def _job_columns() -> list[Column[Any] | PrimaryKeyConstraint]:
         Column("run_started_at", BigInteger),
         Column("run_finished_at", BigInteger),
         Column("run_outcome", SmallInteger),
-        Column("run_worker", Text),
-        Column("run_error", LargeBinary),
+        Column("run_worker", _TEXT),
+        Column("run_error", _BYTES),
         Column("settled_fence", BigInteger),
         Column("settled_nonce", String(20)),
         Column("settled_to", SmallInteger),
         # Last, so that what comes before them is read without them.
-        Column("progress", LargeBinary),
-        Column("result", LargeBinary),
-        Column("result_meta", LargeBinary),
-        Column("request", LargeBinary),
-        Column("payload", LargeBinary),
+        Column("progress", _BYTES),
+        Column("result", _BYTES),
+        Column("result_meta", _BYTES),
+        Column("request", _BYTES),
+        Column("payload", _BYTES),
         PrimaryKeyConstraint("namespace", "job_id"),
     ]
 
@@ -253,9 +320,9 @@ def _outbox_columns() -> list[Column[Any] | PrimaryKeyConstraint]:
         Column("turn", BigInteger, nullable=False),
         # The earlier job of the same key, or why the store has refused it; and how long that is kept.
         Column("same_as", String(36)),
-        Column("problem", LargeBinary),
+        Column("problem", _BYTES),
         Column("prune_at", BigInteger),
-        Column("record", LargeBinary, nullable=False),
+        Column("record", _BYTES, nullable=False),
         PrimaryKeyConstraint("namespace", "job_id"),
     ]
 
