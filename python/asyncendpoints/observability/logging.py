@@ -20,7 +20,7 @@ ENDS: Final = ("duration", "outcome")
 """What records about the end of a run say besides: seconds, and how it ended."""
 
 _NAMES: Final = frozenset({*FIELDS, *ENDS})
-_NOBODY: Final = dict.fromkeys(FIELDS)
+_NOBODY: Final[dict[str, Any]] = dict.fromkeys(FIELDS)
 
 
 class _Attributes(dict[str, Any]):
