@@ -1,6 +1,6 @@
 """The MariaDB store agrees with the pure model, and with the memory store, after every step of every walk.
 
-The default is a tenth of the memory store's walks; `STATEFUL=deep` walks as often as the memory store does by default.
+The default is a twentieth of the memory store's walks; `STATEFUL=deep` walks as often as the memory store does by default.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEEP = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-PROFILES = {"ci": settings(DEEP, max_examples=50), "deep": DEEP}
+PROFILES = {"ci": settings(DEEP, max_examples=25), "deep": DEEP}
 _EVERYTHING = st.just(1_000)
 
 
