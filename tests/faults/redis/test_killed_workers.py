@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.faults.invariants import all_ended, assert_invariants
+from tests.support.faults.killing import kill_workers
 from tests.support.faults.operations import learn_operations
 from tests.support.faults.rounds import rounds
 from tests.support.faults.waiting import eventually
@@ -21,14 +21,9 @@ from tests.support.redis_proxy import Cut, RedisProxy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from asyncendpoints import AsyncEndpoints
     from tests.support.faults.operations import Operations
     from tests.support.processes import Process
     from tests.support.redis_server import RedisServer
-
-HANDLERS = ("work", "work", "fail", "effect")
-SOMETIME = 0.1
-"""The longest time from a worker's first run to its death, in seconds: a claim, some runs, a renewal, a settle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +55,7 @@ POINTS = (
 
 async def test_workers_killed_at_random_points_lose_no_job(world: World) -> None:
     """RES-1: While one worker after the other is killed, every accepted job ends once, within its attempts."""
-    accepted: list[str] = []
-    async with world.client() as jobs:
-        workers = [world.worker(), world.worker()]
-        for _ in range(rounds(usual=100, campaign=500)):
-            worker = workers.pop(0)
-            accepted += await _work_for(world, jobs, worker)
-            await asyncio.sleep(random.uniform(0, SOMETIME))
-            worker.kill()
-            workers.append(world.worker())
-        ended = await assert_invariants(jobs, accepted, world.journal)
-    assert any(run.outcome == "lost" for job in ended.values() for run in job.runs), "no kill ever hit a run"
-
-
-async def _work_for(world: World, jobs: AsyncEndpoints, worker: Process) -> list[str]:
-    """Submit jobs until the worker has begun one, and return their ids."""
-    accepted: list[str] = []
-    async with asyncio.timeout(60):
-        while not any(entry.pid == worker.pid for entry in world.journal.entries()):
-            assert worker.running, worker.output
-            handler, seconds = random.choice(HANDLERS), random.uniform(0, SOMETIME)
-            submission = await jobs.submit(handler, seconds, delay=random.choice((0.0, 0.05)))
-            accepted.append(submission.job.job_id)
-            await asyncio.sleep(0.02)
-    return accepted
+    await kill_workers(world, rounds(usual=100, campaign=500))
 
 
 @pytest.mark.parametrize("cut", Cut, ids=lambda cut: cut.name.lower())

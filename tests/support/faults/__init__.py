@@ -1,1 +1,1 @@
-"""Real processes on a real Redis: what they run, what they did, and what must be true of it."""
+"""Real processes on a real store: what they run, what they did, and what must be true of it."""

@@ -1,4 +1,4 @@
-"""One namespace of one Redis with the processes that use it; all of them end with the test."""
+"""One namespace of one store with the processes that use it; all of them end with the test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class World:
     """Workers, API processes and clients of one namespace; a context manager.
 
     Args:
-        url: The Redis, or the proxy before it.
+        url: The store, or the proxy before it.
         directory: Where the journal and the logs go.
         lease_for: The lease of every process, in seconds.
     """
@@ -47,19 +47,22 @@ class World:
 
     def worker(self, *, url: str | None = None, concurrency: int = 4) -> Process:
         """Start a worker process."""
-        self._started += 1
-        return self._stack.enter_context(
-            Process(
-                [sys.executable, "-m", "asyncendpoints", "worker", "tests.support.faults.worker:jobs"],
-                log=self._directory / f"worker-{self._started}.log",
-                environment=self.environment(url=url, concurrency=concurrency),
-            )
-        )
+        environment = self.environment(url=url, concurrency=concurrency)
+        return self._process(["-m", "asyncendpoints", "worker", "tests.support.faults.worker:jobs"], environment)
 
-    def api(self, *, url: str | None = None) -> Server:
+    def writer(self, *, seconds: float) -> Process:
+        """Start a process that submits jobs for so long, and runs any."""
+        return self._process(["-m", "tests.support.faults.writer", str(seconds)], self.environment())
+
+    def _process(self, arguments: list[str], environment: dict[str, str]) -> Process:
+        self._started += 1
+        log = self._directory / f"process-{self._started}.log"
+        return self._stack.enter_context(Process([sys.executable, *arguments], log=log, environment=environment))
+
+    def api(self, *, url: str | None = None, application: str = "tests.support.faults.api:app") -> Server:
         """Start an API process."""
         environment = self.environment(url=url)
-        return self._stack.enter_context(Server.uvicorn("tests.support.faults.api:app", environment=environment))
+        return self._stack.enter_context(Server.uvicorn(application, environment=environment))
 
     def client(self, *, url: str | None = None) -> AsyncEndpoints:
         """Return the application's jobs for this process, which runs none; to be started by the test."""
