@@ -23,9 +23,6 @@ _AUTOCOMMIT: Final = (
 class Borrowing(Protocol):
     """A database, seen from a connection that is somebody else's."""
 
-    shields: bool
-    """Whether an error would spoil the whole transaction, so that a savepoint has to stand before what may fail."""
-
     def begin(self, connection: Connection, nothing: Update) -> None:
         """See to it that the connection is in a transaction that may write.
 
@@ -44,8 +41,6 @@ class Borrowing(Protocol):
 
 
 class _Sqlite:
-    shields = False
-
     def begin(self, connection: Connection, nothing: Update) -> None:
         driver: Any = connection.connection.driver_connection
         if getattr(driver, "in_transaction", False):
@@ -65,8 +60,6 @@ class _Sqlite:
 
 
 class _Server:
-    shields = True
-
     def begin(self, connection: Connection, nothing: Update) -> None:
         if _autocommits(connection):
             raise ConfigurationError(_AUTOCOMMIT)
@@ -83,8 +76,6 @@ class _Postgresql(_Server):
 
 
 class _Mysql(_Server):
-    shields = False
-
     def identity(self, connection: Connection, table: Table) -> Identity:
         return tuple(connection.execute(_MYSQL).one())
 
@@ -95,11 +86,12 @@ _POSTGRESQL: Final = text(
     "CAST(to_regclass(:name) AS text), CAST(CAST(to_regclass(:name) AS oid) AS bigint)"
 )
 _MYSQL: Final = text("SELECT @@hostname, @@port, @@datadir, DATABASE()")
+_mysql: Final = _Mysql()
 _FAMILIES: Final[dict[str, Borrowing]] = {
     "sqlite": _Sqlite(),
     "postgresql": _Postgresql(),
-    "mysql": _Mysql(),
-    "mariadb": _Mysql(),
+    "mysql": _mysql,
+    "mariadb": _mysql,
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, TwoPhaseTransaction, false, update
-from sqlalchemy.exc import InvalidRequestError, ResourceClosedError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, ResourceClosedError
 from sqlalchemy.orm import Session, scoped_session
 
-from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.errors import ConfigurationError, StoreUnavailable
 from asyncendpoints.stores.sql.borrowing import borrowing_of
 from asyncendpoints.stores.sql.dialect import Trouble
 from asyncendpoints.stores.sql.transaction import Transaction
@@ -16,11 +17,21 @@ from asyncendpoints.stores.sql.transaction import Transaction
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sqlalchemy import MetaData, NestedTransaction
+
     from asyncendpoints.stores.outbox import DatabaseSession
     from asyncendpoints.stores.sql.borrowing import Identity
     from asyncendpoints.stores.sql.transaction import Ground
 
 T = TypeVar("T")
+
+_TRIES: Final = 3
+"""How often something is done that others were in the way of."""
+_TWO_PHASE: Final = "a two-phase transaction cannot carry a job: use a session without twophase=True"
+
+
+class _Conflict(Exception):  # noqa: N818 (what has happened, not a mistake)
+    """Somebody else was in the way."""
 
 
 def identity(tx: Transaction) -> Identity:
@@ -47,12 +58,16 @@ class Callers:
 
     Args:
         ground: What a store's own transactions stand on.
+        metadata: Returns the tables as the user knows them.
         identify: Returns the identity of the store's database, by a connection of its own; called anew where the one
             that is known does not fit.
     """
 
-    def __init__(self, ground: Ground, identify: Callable[[], Awaitable[Identity]]) -> None:
+    def __init__(
+        self, ground: Ground, metadata: Callable[[], MetaData], identify: Callable[[], Awaitable[Identity]]
+    ) -> None:
         self._ground = ground
+        self._metadata = metadata
         self._identify = identify
         self._identity: Identity | None = None
         jobs = ground.tables.jobs
@@ -94,18 +109,47 @@ class Callers:
         borrowing = borrowing_of(connection.dialect.name)
         if borrowing is None or borrowing is not borrowing_of(self._ground.dialect.name):
             return None
+        dialect = self._ground.dialect
         try:
             if borrowing.identity(connection, self._ground.tables.jobs) != known:
                 return None
             borrowing.begin(connection, self._nothing)
-            tx = CallersTransaction(connection, self._ground)
-            if not borrowing.shields:
-                return work(tx)
-            with connection.begin_nested():
-                return work(tx)
+            for _ in range(_TRIES):
+                with suppress(_Conflict):
+                    return self._shielded(connection, work)
         except Exception as error:
-            if isinstance(error, ConfigurationError) or self._ground.dialect.trouble(error) is Trouble.CALL:
+            if isinstance(error, ConfigurationError) or dialect.trouble(error) is Trouble.CALL:
                 raise
+            raise dialect.explain(error) from error
+        raise StoreUnavailable(
+            "another transaction has stored a job with the same key, or is about to, which the session's transaction "
+            "began too early to see: roll back and try again"
+        )
+
+    def _shielded(self, connection: Connection, work: Callable[[Transaction], T]) -> T:
+        """Do it behind a savepoint, so that what fails leaves nothing behind, and all else as the user had it.
+
+        Raises:
+            _Conflict: Somebody else was in the way, and nothing was done.
+        """
+        savepoint = connection.begin_nested()
+        try:
+            answer = work(CallersTransaction(connection, self._ground))
+        except Exception as error:
+            trouble = self._ground.dialect.trouble(error)
+            if trouble is not Trouble.LOST:
+                self._back_to(savepoint, error)
+            if trouble is Trouble.CONFLICT:
+                raise _Conflict from error
+            raise
+        savepoint.commit()
+        return answer
+
+    def _back_to(self, savepoint: NestedTransaction, error: Exception) -> None:
+        try:
+            savepoint.rollback()
+        except DBAPIError:
+            # The database has ended the whole transaction, as MySQL does where two wait for each other.
             raise self._ground.dialect.explain(error) from error
 
     def _connection_of(self, target: Any) -> Connection:
@@ -114,7 +158,8 @@ class Callers:
                 if target.twophase:
                     raise ConfigurationError(_TWO_PHASE)
                 # Where a session has several databases, what it takes for the store's tables is what is meant.
-                target = target.connection(bind_arguments={"clause": self._nothing})
+                jobs = self._metadata().tables[self._ground.tables.jobs.fullname]
+                target = target.connection(bind_arguments={"clause": update(jobs).values(version=0)})
             if target.closed:
                 raise ConfigurationError("the connection is closed: submit before it is")
             if isinstance(target.get_transaction(), TwoPhaseTransaction):
@@ -122,9 +167,6 @@ class Callers:
         except (InvalidRequestError, ResourceClosedError) as error:
             raise ConfigurationError(f"the session cannot carry a job: {error}") from error
         return target
-
-
-_TWO_PHASE = "a two-phase transaction cannot carry a job: use a session without twophase=True"
 
 
 async def _run(session: DatabaseSession, do: Callable[[Any], T]) -> T:

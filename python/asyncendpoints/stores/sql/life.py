@@ -82,7 +82,7 @@ class SqlLife:
         self._told: int | None = None
         self._listeners = Listeners()
         self._keepers: dict[LeaseTable, str] = {}
-        self._callers = Callers(self._ground, lambda: self._reads.call(identity))
+        self._callers = Callers(self._ground, lambda: self.metadata, lambda: self._reads.call(identity))
         self._commits = Commits(self._look)
         self._connect()
 

@@ -12,6 +12,7 @@ from asyncendpoints.stores.sql import posting, schema
 from asyncendpoints.stores.sql.addresses import found_at
 from asyncendpoints.stores.sql.callers import Callers, identity
 from asyncendpoints.stores.sql.commits import Commits
+from asyncendpoints.stores.sql.described import described
 from asyncendpoints.stores.sql.lines import Line
 from asyncendpoints.stores.sql.listening import Listening
 from asyncendpoints.stores.sql.outbox_statements import OutboxStatements
@@ -19,6 +20,8 @@ from asyncendpoints.stores.sql.transaction import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from sqlalchemy import MetaData
 
     from asyncendpoints._core import Enqueued
     from asyncendpoints.job import Job, NewJob
@@ -58,6 +61,7 @@ class SqlOutbox:
         self._dialect = place.dialect
         self._ground = Ground(place.dialect, place.tables, place.namespace)
         self._statements = OutboxStatements(place.tables, place.dialect)
+        self._described: MetaData | None = None
         self._closed = False
         self._users = 0
         self._connect()
@@ -67,7 +71,7 @@ class SqlOutbox:
         self._wakes: tuple[Callable[[], None], ...] = ()
         self._writes = self._line("asyncendpoints-outbox", writes=True)
         self._reads = self._line("asyncendpoints-outbox-reads", writes=False)
-        self._callers = Callers(self._ground, lambda: self._reads.call(identity))
+        self._callers = Callers(self._ground, lambda: self.metadata, lambda: self._reads.call(identity))
         self._commits = Commits(self._look)
         self._listening = Listening(self._dialect, self._ground.namespace, self._hear)
 
@@ -87,6 +91,13 @@ class SqlOutbox:
     def address(self) -> str:
         """Where it is, without a password."""
         return self._dialect.address
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables, as this release needs them."""
+        if self._described is None:
+            self._described = described(self._ground.tables.metadata)
+        return self._described
 
     async def open(self) -> None:
         """Connect, and set up an empty database. Each `open` wants a `close`."""

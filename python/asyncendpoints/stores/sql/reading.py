@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints.job import Job, JobState
     from asyncendpoints.stores.base import JobFilter
-    from asyncendpoints.stores.sql.transaction import Transaction
+    from asyncendpoints.stores.sql.transaction import News, Transaction
 
 PASSED_OVER: Final = 1_000
 """How many jobs a page looks at beyond those that it shows: what bounds its work."""
@@ -36,6 +36,15 @@ def changed(tx: Transaction, watched: Mapping[str, int]) -> list[str]:
         for job_id, version in watched.items()
         if job_id not in found or found[job_id][0] > version or found[job_id][1] in TERMINAL_STATES
     ]
+
+
+def adopt(tx: Transaction, news: News) -> bool:
+    """Tell the news of another transaction, once it is committed: once what it has written can be seen."""
+    if not tx.tuples(tx.statements.versions, ids=tx.packed(news.changed)):
+        return False
+    tx.news.queues |= news.queues
+    tx.news.changed += news.changed
+    return True
 
 
 def listing(tx: Transaction, where: JobFilter, *, cursor: str | None, limit: int) -> Page:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
     from asyncendpoints.stores.base import JobFilter, Listener, StoreStats
+    from asyncendpoints.stores.outbox import DatabaseSession
+    from asyncendpoints.stores.sql.transaction import Transaction
 
 
 class SqlStore(SqlExamination):
@@ -45,6 +47,25 @@ class SqlStore(SqlExamination):
             jobs,
             lambda tx, new: submitting.enqueue(tx, new, max_queued=max_queued, now=now),
         )
+
+    async def enqueue_in(
+        self,
+        session: DatabaseSession,
+        jobs: Sequence[NewJob],
+        *,
+        max_queued: int | None = None,
+        now: int | None = None,
+    ) -> list[Enqueued]:
+        """Store jobs in the transaction of a session: once it is committed, and only then (SUB-4)."""
+        loop = asyncio.get_running_loop()
+
+        def write(tx: Transaction) -> list[Enqueued]:
+            answers = submitting.enqueue(tx, jobs, max_queued=max_queued, now=now)
+            if tx.news.changed:
+                self._commits.expect(tx.connection, loop, tx.news)
+            return answers
+
+        return await self._callers.do(session, write)
 
     async def claim(
         self,

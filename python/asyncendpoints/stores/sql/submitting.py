@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asyncendpoints._core import Enqueued
 from asyncendpoints.stores.sql.claiming import tell_of_due
+from asyncendpoints.stores.sql.dialect import Overtaken
 from asyncendpoints.stores.sql.rows import digest, new_row
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
@@ -16,19 +17,25 @@ if TYPE_CHECKING:
     from asyncendpoints.job import NewJob
     from asyncendpoints.stores.sql.transaction import Transaction
 
+_LOOKS = 5
+"""How often it is looked for what is there already."""
 _LISTED = 2_000
 """How many jobs are looked for in one statement, so that no list grows without bound."""
 
 
 def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, now: int | None) -> list[Enqueued]:
-    """Store jobs; a repeated id answers as the first time, a repeated key with the earlier job (SUB-3, IDM-1)."""
+    """Store jobs; a repeated id answers as the first time, a repeated key with the earlier job (SUB-3, IDM-1).
+
+    Raises:
+        Overtaken: Another transaction has stored one of them, which this one cannot see.
+    """
     time = tx.time(now)
     if max_queued is not None:
         for queue in sorted({job.queue for job in new}):
             # Nobody else counts what waits there, and adds to it, meanwhile.
             tx.turn(f"queue {queue}")
     looks = tx.dialect.looks_first or max_queued is not None
-    while True:
+    for _ in range(_LOOKS):
         by_id, by_key = _earlier(tx, new) if looks else ({}, {})
         answers, added = _sorted_out(tx, new, by_id, by_key, max_queued=max_queued, now=time)
         if tx.run_each(tx.statements.add_jobs, added) == len(added):
@@ -36,6 +43,9 @@ def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, n
         # Some were there already, or somebody else has just stored one with the same key. They are seen from now on.
         looks = True
         _tell(tx, added)
+    else:
+        # Somebody's are there, and this transaction began too early to see them.
+        raise Overtaken
     _tell(tx, added)
     # The same job may be the answer more than once.
     rows = list({row["job_id"]: row for _, row in answers if row is not None}.values())
