@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, select
@@ -25,10 +26,10 @@ def set_up(tx: Transaction) -> None:
     Raises:
         ConfigurationError: The tables have another version than this release needs.
     """
-    if _found(tx) is None:
+    if _found(tx, apart=True) is None:
         _take_turn(tx)
         # Somebody else may have done it meanwhile.
-        if _found(tx) is None:
+        if _found(tx, apart=True) is None:
             _migrate(tx, None, HEAD)
     check(tx)
 
@@ -62,7 +63,7 @@ def check(tx: Transaction) -> None:
 
 def versions(tx: Transaction) -> Versions:
     """Return which version the tables have, and which this release needs."""
-    return Versions(found=_found(tx), needed=VERSION)
+    return Versions(found=_found(tx, apart=True), needed=VERSION)
 
 
 def migrate(tx: Transaction, to: str) -> Migration:
@@ -72,7 +73,7 @@ def migrate(tx: Transaction, to: str) -> Migration:
         ConfigurationError: This release does not know one of the versions.
     """
     _take_turn(tx)
-    found = _found(tx)
+    found = _found(tx, apart=True)
     _migrate(tx, found, to)
     return Migration(before=found, after=_found(tx))
 
@@ -85,7 +86,7 @@ def migration(tx: Transaction, to: str) -> str:
     """
     from asyncendpoints.stores.sql import migrating
 
-    return migrating.statements(tx.connection, tx.tables, found=_found(tx), to=to)
+    return migrating.statements(tx.connection, tx.tables, found=_found(tx, apart=True), to=to)
 
 
 def _migrate(tx: Transaction, found: str | None, to: str) -> None:
@@ -101,12 +102,16 @@ def _take_turn(tx: Transaction) -> None:
     tx.dialect.turn(tx.connection, f"{tx.tables.version.fullname} set-up")
 
 
-def _found(tx: Transaction) -> str | None:
-    """Return the version that the tables have; None where there are none."""
+def _found(tx: Transaction, *, apart: bool = False) -> str | None:
+    """Return the version that the tables have; None where there are none.
+
+    Args:
+        tx: Where to look.
+        apart: Whether the transaction is to go on where there are none: PostgreSQL refuses whatever follows an error.
+    """
     table = tx.tables.version
     try:
-        # Apart, because PostgreSQL refuses whatever follows an error in the same transaction.
-        with tx.connection.begin_nested():
+        with tx.connection.begin_nested() if apart else nullcontext():
             found = tx.connection.execute(select(table.c.version_num)).scalars().all()
     except (OperationalError, ProgrammingError):
         if inspect(tx.connection).has_table(table.name, schema=table.schema):

@@ -132,8 +132,9 @@ class Tables:
         self._is_mysql = database in MYSQL
         self.metadata = MetaData(schema=schema_name(schema))
         # As alembic makes it.
-        self.version = self._table(
-            "version",
+        self.version = Table(
+            f"{self.prefix}version",
+            self.metadata,
             Column("version_num", String(32), nullable=False),
             PrimaryKeyConstraint("version_num", name=f"{self.prefix}version_pkc"),
         )
