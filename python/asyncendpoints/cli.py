@@ -15,6 +15,7 @@ from asyncendpoints.app import AsyncEndpoints
 from asyncendpoints.doctor import run_doctor, run_fsck
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
 from asyncendpoints.migrate_command import run_migrate
+from asyncendpoints.observability.json_lines import JsonFormatter
 from asyncendpoints.processes import supervise
 from asyncendpoints.settings import MAX_WEIGHT
 from asyncendpoints.start_log import format_queues
@@ -30,6 +31,7 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 
 MAX_PROCESSES: Final = 1_000
 
+LOG_FORMATS: Final = ("text", "json")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _TARGET: Final = "module:jobs"
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _work(options: argparse.Namespace) -> int:
     _name_process(options.process_name or ("supervisor" if options.processes > 1 else "worker"))
-    _set_up_logging(options.log_level)
+    _set_up_logging(options.log_level, options.log_format)
     if options.processes > 1:
         return supervise(options.processes, _workers_arguments(options))
     jobs = find_jobs(options.target)
@@ -86,10 +88,12 @@ def _name_process(name: str) -> None:
     multiprocessing.current_process().name = name
 
 
-def _set_up_logging(level: str) -> None:
+def _set_up_logging(level: str, style: str) -> None:
     if not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
         line = "%(asctime)s %(levelname)s %(processName)s[%(process)d] %(name)s: %(message)s"
-        logging.basicConfig(level=logging.INFO, format=line)
+        handler.setFormatter(JsonFormatter() if style == "json" else logging.Formatter(line))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
     # The library's own, so that it holds as well where the application sets up the rest later.
     logging.getLogger("asyncendpoints").setLevel(level)
 
@@ -131,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
         default="INFO",
         help="what asyncendpoints logs: INFO has a line for each job that ends, WARNING one for each that fails; "
         "by default INFO",
+    )
+    worker.add_argument(
+        "--log-format",
+        choices=LOG_FORMATS,
+        default="text",
+        help="how the log is written where the application does not set up logging: lines of text, or of JSON",
     )
     # What a supervisor tells its workers.
     worker.add_argument("--process-name", help=argparse.SUPPRESS)
@@ -176,7 +186,7 @@ def _describe_migrate(migrate: argparse.ArgumentParser) -> None:
 
 
 def _workers_arguments(options: argparse.Namespace) -> list[str]:
-    arguments = ["worker", options.target, "--log-level", options.log_level.lower()]
+    arguments = ["worker", options.target, "--log-level", options.log_level.lower(), "--log-format", options.log_format]
     if options.concurrency is not None:
         arguments += ["--concurrency", str(options.concurrency)]
     if options.queues is not None:
