@@ -122,7 +122,7 @@ class Dialect(Protocol):
     # How a statement says that it concerns many.
 
     def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-        """Return that the column's value is in the list of this parameter: one parameter, however long the list."""
+        """Return that a row is of this namespace, and the column's value in the list of this parameter."""
         ...
 
     def pack(self, values: Sequence[str]) -> Any:
@@ -130,7 +130,7 @@ class Dialect(Protocol):
         ...
 
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
-        """Return a statement for many rows, made of the values that each row has for itself."""
+        """Return a statement for many rows, made of the values that each row has for itself, and the namespace, `ns`."""
         ...
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:

@@ -8,7 +8,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import URL, bindparam, create_engine, event, text
+from sqlalchemy import URL, and_, bindparam, create_engine, event, text
 
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.sql import mysql_errors, mysql_rows
@@ -154,9 +154,9 @@ class Mysql:
     # How a statement says that it concerns many.
 
     def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-        """Return that the column's value is in the list of this parameter."""
+        """Return that a row is of this namespace, and the column's value in the list of this parameter."""
         # MariaDB 10 looks at every row of a table where an UPDATE or DELETE has a subquery here, of JSON_TABLE or not.
-        return column.in_(bindparam(name, expanding=True))
+        return and_(column.table.c.namespace == bindparam("ns"), column.in_(bindparam(name, expanding=True)))
 
     def pack(self, values: Sequence[str]) -> Sequence[str]:
         """Return a list as the parameter that `among` compares with: in the order in which rows are locked."""

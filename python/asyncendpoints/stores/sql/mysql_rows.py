@@ -48,8 +48,9 @@ def updating(
 ) -> Each:
     """Return a statement for many rows, made of the values that each row has for itself."""
     given = table(_GIVEN, *(column(name, type_) for name, type_ in types.items()))
-    alone = make({name: bindparam(name, type_=type_) for name, type_ in types.items()})
-    return _Updating(make({name: given.c[name] for name in types}), tuple(types), alone)
+    here = {"ns": bindparam("ns")}
+    alone = make(here | {name: bindparam(name, type_=type_) for name, type_ in types.items()})
+    return _Updating(make(here | {name: given.c[name] for name in types}), tuple(types), alone)
 
 
 def adding(into: Table, names: Sequence[str]) -> Each:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import (
-    ARRAY,
-    URL,
-    LargeBinary,
-    String,
-    any_,
-    bindparam,
-    column,
-    create_engine,
-    event,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import URL, LargeBinary, String, create_engine, event, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from asyncendpoints.errors import StoreUnavailable
-from asyncendpoints.stores.sql.dialect import Begun, Each
+from asyncendpoints.stores.sql.dialect import Begun
 from asyncendpoints.stores.sql.pools import with_own_pool
+from asyncendpoints.stores.sql.postgresql_arrays import each_array, given
 from asyncendpoints.stores.sql.postgresql_errors import code_of, sentence_for, trouble_of
 from asyncendpoints.stores.sql.postgresql_notices import Notices
 
@@ -31,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
-    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.pool import ConnectionPoolEntry
     from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.dialect import Notice, Trouble, Until
+    from asyncendpoints.stores.sql.dialect import Each, Notice, Trouble, Until
+    from asyncendpoints.stores.sql.postgresql_arrays import EachArray
     from asyncendpoints.stores.sql.postgresql_url import PostgresqlAddress
 
 _NOW: Final = "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS bigint)"
@@ -44,11 +34,10 @@ _turn: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _IN_FUTURE: Final = "22023"
 
 PLANS: Final = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit")
-"""What no statement of a store's is ever done by: each follows an index, in its order, and stops at its limit.
+"""What no statement of a store's is ever done by: each follows an index, in its order, and stops at its limit."""
 
-A plan that was made while the tables were nearly empty, when all plans cost the same, would otherwise be kept when they
-have filled.
-"""
+PLANS_LAST: Final = 1.0
+"""Seconds after which a plan is made again: one from when the tables were empty serves badly when they have filled."""
 
 
 class Postgresql:
@@ -77,7 +66,6 @@ class Postgresql:
         self._notices = Notices(place)
         self.address = str(address)
         self.patience = address.connect_timeout
-        self._compiled: dict[tuple[int, str], tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
 
     # Engines.
 
@@ -85,6 +73,7 @@ class Postgresql:
         """Make an engine with one connection at most. Nothing is opened before the first use."""
         engine = self._engine() if self._given is None else with_own_pool(self._given)
         event.listen(engine, "connect", self._connected)
+        event.listen(engine, "checkout", _plan_anew)
         # What reads needs no transaction: each of its statements sees what was committed before it.
         return engine if writes else engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -126,8 +115,12 @@ class Postgresql:
     # How a statement says that it concerns many.
 
     def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-        """Return that the column's value is in the list of this parameter: one parameter, however long the list."""
-        return column == any_(bindparam(name, type_=ARRAY(String)))
+        """Return that a row is of this namespace, and the column's value in the list of this parameter.
+
+        It is one parameter, however long the list.
+        """
+        row = given({"id": String()}, {"id": name})
+        return tuple_(column.table.c.namespace, column).in_(select(row["ns"], row["id"]))
 
     def pack(self, values: Sequence[str]) -> list[str]:
         """Return a list as the parameter that `among` compares with."""
@@ -135,30 +128,23 @@ class Postgresql:
 
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
         """Return one statement about all rows, each of whose values is an array."""
-        return Each(make(_given(types)), tuple(types))
+        return each_array(make, types)
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:
         """Return the statement that adds rows with values in these columns, but none whose keys are there already."""
-        types = {name: _plain(table.c[name].type) for name in names}
-        rows = select(*_given(types).values())
-        return Each(insert(table).from_select(list(names), rows).on_conflict_do_nothing(), tuple(names))
+        # The last column of the key is what rows have not in common.
+        *_, last = (key.name for key in table.primary_key)
+        types = {name: _plain(table.c[name].type) for name in (last, *names)}
+
+        def make(row: Mapping[str, ColumnElement[Any]]) -> Executable:
+            rows = select(*(row[name] for name in names))
+            return insert(table).from_select(list(names), rows).on_conflict_do_nothing()
+
+        return each_array(make, types)
 
     def run_each(self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]], same: Any) -> int:
-        """Execute a statement about all rows.
-
-        The driver takes the values as they are, so they are handed to it as they are.
-        """
-        key = (id(each), connection.dialect.driver)
-        found = self._compiled.get(key)
-        if found is None:
-            statement: Any = each.statement
-            compiled = cast("SQLCompiler", statement.compile(dialect=connection.dialect))
-            found = self._compiled[key] = (str(compiled), compiled.positiontup, dict(compiled.params))
-        sql, names, given = found
-        values = {**given, **same, **{_array(name): [row[name] for row in rows] for name in each.names}}
-        if names is None:
-            return connection.exec_driver_sql(sql, values).rowcount
-        return connection.exec_driver_sql(sql, tuple(values[name] for name in names)).rowcount
+        """Execute a statement about all rows."""
+        return cast("EachArray", each).run(connection, rows, same).rowcount
 
     # Transactions.
 
@@ -208,16 +194,16 @@ class Postgresql:
         return StoreUnavailable(f"PostgreSQL at {self.address} could not be used: {sentence_for(error)}")
 
 
-def _array(name: str) -> str:
-    return f"each_{name}"
-
-
-def _given(types: Mapping[str, TypeEngine[Any]]) -> dict[str, ColumnElement[Any]]:
-    """Return the values of a row of arrays, by name."""
-    arrays = [bindparam(_array(name), type_=ARRAY(type_)) for name, type_ in types.items()]
-    rows = func.unnest(*arrays).table_valued(*(column(name, type_) for name, type_ in types.items()), name="given")
-    rows = rows.render_derived()
-    return {name: rows.c[name] for name in types}
+def _plan_anew(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Let plans be made again that are older than a second or so."""
+    now = time.monotonic()
+    if now - record.info.setdefault("planned", now) < PLANS_LAST:
+        return
+    record.info["planned"] = now
+    cursor = connection.cursor()
+    cursor.execute("DISCARD PLANS")
+    cursor.close()
+    connection.commit()
 
 
 def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -75,7 +75,7 @@ class QueueStatements:
         self.promote = dialect.each(
             lambda row: (
                 update(jobs)
-                .where(self._here, c.job_id == row["id"], c.state == _code(SCHEDULED))
+                .where(c.namespace == row["ns"], c.job_id == row["id"], c.state == _code(SCHEDULED))
                 .values({c.state: _code(QUEUED), c.place: rank, **changed})
             ),
             id=String(),
@@ -83,7 +83,7 @@ class QueueStatements:
         self.claim = dialect.each(
             lambda row: (
                 update(jobs)
-                .where(self._here, c.job_id == row["id"], c.state == _code(QUEUED))
+                .where(c.namespace == row["ns"], c.job_id == row["id"], c.state == _code(QUEUED))
                 .values(
                     {
                         c.state: _code(IN_PROGRESS),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncendpoints._core import decide
+from asyncendpoints._core import Verdict, decide
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.rows import end_times
 from asyncendpoints.stores.sql.tables import (
@@ -22,12 +23,15 @@ from asyncendpoints.stores.sql.tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from asyncendpoints._core import Settlement, Verdict
+    from asyncendpoints._core import Settlement
     from asyncendpoints.stores.sql.transaction import Transaction
 
 RELEASED: Final = OUTCOME_CODES["released"]
 KEPT_BEFORE: Final = 19
 """How many released runs a job remembers besides the newest."""
+_COMPLETED: Final = "completed"
+_RETURNED: Final = Verdict(to_state=_COMPLETED, outcome=_COMPLETED)
+"""What becomes of most runs."""
 _CUT_SHORT: Final = frozenset({"lost", "released"})
 """Outcomes of a run that was not ended by its handler: its job keeps its place (CLM-2)."""
 
@@ -35,6 +39,8 @@ _CUT_SHORT: Final = frozenset({"lost", "released"})
 def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | None) -> list[str]:
     """End runs, each by the verdict that matches whether its cancellation was asked for."""
     time = tx.time(now)
+    if _finish(tx, settlements, time):
+        return [_COMPLETED] * len(settlements)
     ids = [settlement.job_id for settlement in settlements]
     facts: dict[str, Mapping[Any, Any]] = {
         row["job_id"]: row for row in tx.rows(tx.statements.facts, ids=tx.packed(ids))
@@ -57,6 +63,7 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | Non
             ending = _ending(row, verdict, time)
             ending["nonce"] = str(settlement.nonce)
             ending["failure"] = settlement.error
+            ending["of_lease"] = row["lease_until"] if settlement.only_expired else None
             if ending["to"] == COMPLETED:
                 ending["value"], ending["meta"] = settlement.result, settlement.result_meta
             endings.append(ending)
@@ -64,6 +71,30 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | Non
             answers.append(state_of(ending["to"]))
     _end(tx, facts, endings, time)
     return answers
+
+
+def _finish(tx: Transaction, settlements: Sequence[Settlement], now: int) -> bool:
+    """Complete jobs without a look at them first; say whether that was all that was to be done.
+
+    Those that it does not concern, or that are not as it expects them, are left as they are. Those that it has
+    completed, if not all, are known by their nonces.
+    """
+    rows = {
+        settlement.job_id: {
+            "id": settlement.job_id,
+            "of_fence": settlement.fence,
+            "nonce": str(settlement.nonce),
+            "value": settlement.result,
+            "meta": settlement.result_meta,
+        }
+        for settlement in settlements
+        if settlement.nonce and not settlement.only_expired and settlement.verdict == _RETURNED
+    }
+    if len(rows) < len(settlements):
+        return False
+    done = tx.run_each(tx.statements.finish, [rows[job_id] for job_id in sorted(rows)], now=now)
+    tx.news.changed += rows
+    return done == len(rows)
 
 
 def _is_held(row: Mapping[Any, Any], fence: int) -> bool:
@@ -87,6 +118,8 @@ def _ending(row: Mapping[Any, Any], verdict: Verdict, now: int) -> dict[str, Any
     return {
         "id": row["job_id"],
         "of_fence": row["fence"],
+        "canceled": int(row["cancel_requested_at"] is not None),
+        "of_lease": None,
         "to": to,
         "at": place_of(to, row["priority"], ready_at),
         "ready": ready_at,
@@ -102,7 +135,8 @@ def _ending(row: Mapping[Any, Any], verdict: Verdict, now: int) -> dict[str, Any
 
 
 def _end(tx: Transaction, facts: Mapping[str, Mapping[Any, Any]], endings: Sequence[dict[str, Any]], now: int) -> None:
-    tx.move_each(tx.statements.settle, endings, now=now)
+    # In the order of the ids, so that nobody waits for each other in a circle.
+    tx.move_each(tx.statements.settle, sorted(endings, key=itemgetter("id")), now=now)
     released = [ending["id"] for ending in endings if ending["outcome"] == RELEASED]
     if released:
         tx.run(tx.statements.forget_runs, ids=tx.packed(released), outcome=RELEASED, kept_before=KEPT_BEFORE)
@@ -142,7 +176,7 @@ def renew(tx: Transaction, leases: Sequence[tuple[str, int]], *, lease_ms: int, 
     until = tx.time(now) + lease_ms
     found = tx.rows(tx.statements.holders, ids=tx.packed([job_id for job_id, _ in leases]))
     held = {(row["job_id"], row["fence"]): row["cancel_requested_at"] is not None for row in found}
-    rows = [{"id": job_id, "of_fence": fence} for job_id, fence in dict.fromkeys(leases) if (job_id, fence) in held]
+    rows = [{"id": job_id, "of_fence": fence} for job_id, fence in sorted(set(leases)) if (job_id, fence) in held]
     tx.move_each(tx.statements.renew, rows, until=until)
     words = {None: "stale", False: "renewed", True: "cancel_requested"}
     return [words[held.get((job_id, fence))] for job_id, fence in leases]

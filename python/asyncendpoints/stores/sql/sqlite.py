@@ -8,7 +8,7 @@ import time
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import Insert, bindparam, create_engine, event, func, select, text
+from sqlalchemy import Insert, and_, bindparam, create_engine, event, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.sql.dialect import Begun, Each, Overtaken, Trouble
 from asyncendpoints.stores.sql.pools import with_own_pool
+from asyncendpoints.stores.sql.sqlite_rows import Updating, packed, updating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,24 +94,27 @@ class Sqlite:
         self._compiled: dict[int, tuple[str, Callable[[Any], tuple[Any, ...]], dict[str, Any]]] = {}
 
     def among(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-        """Return that the column's value is in the list of this parameter: one parameter, however long the list."""
+        """Return that a row is of this namespace, and the column's value in the list of this parameter.
+
+        It is one parameter, however long the list.
+        """
         listed = func.json_each(bindparam(name)).table_valued("value")
-        return column.in_(select(listed.c.value))
+        return and_(column.table.c.namespace == bindparam("ns"), column.in_(select(listed.c.value)))
 
     def pack(self, values: Sequence[str]) -> str:
         """Return a list as the parameter that `among` compares with."""
         return json.dumps(values)
 
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
-        """Return a statement that is executed once for each row."""
-        return Each(make({name: bindparam(name, type_=type_) for name, type_ in types.items()}), tuple(types))
+        """Return one statement about all rows."""
+        return updating(make, types)
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:
         """Return the statement that adds rows with values in these columns, but none whose keys are there already."""
         return Each(insert(table).on_conflict_do_nothing(), tuple(names))
 
     def run_each(self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]], same: Any) -> int:
-        """Execute a statement once for each row of values.
+        """Execute a statement for rows of values.
 
         The driver takes the values as they are, so they are handed to it as they are: all that is done for each value
         in between costs twice what SQLite does with it.
@@ -129,6 +133,8 @@ class Sqlite:
             found = self._compiled[id(each)] = (str(compiled), itemgetter(*names), given)
         sql, values_of, given = found
         given = {**given, **same}
+        if isinstance(each, Updating):
+            return connection.exec_driver_sql(sql, values_of({**given, **packed(each, rows)})).rowcount
         return connection.exec_driver_sql(sql, [values_of({**given, **row}) for row in rows]).rowcount
 
     def begin(self, connection: Connection) -> Begun:
@@ -204,8 +210,8 @@ class Sqlite:
         primary = None if code is None else code & 0xFF
         if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
             why = (
-                "the transaction has read what somebody else has changed since, and can no longer write; roll back, and "
-                "begin again with a write or a submission"
+                "the transaction has read what somebody else has changed since, and can no longer write; roll back, "
+                "and begin again with a write or a submission"
             )
         elif primary in BUSY:
             why = (

@@ -10,30 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
+    Integer,
     LargeBinary,
     SmallInteger,
     String,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
     insert,
     literal_column,
+    or_,
     select,
     tuple_,
     update,
 )
 
 from asyncendpoints.stores.sql.queue_statements import QueueStatements
-from asyncendpoints.stores.sql.rows import NEW
-from asyncendpoints.stores.sql.tables import FAILED, IN_PROGRESS
+from asyncendpoints.stores.sql.rows import KEY_MS, NEW
+from asyncendpoints.stores.sql.tables import COMPLETED, FAILED, IN_PROGRESS, OUTCOME_CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.sql.elements import BindParameter
 
-    from asyncendpoints.stores.sql.dialect import Dialect
+    from asyncendpoints.stores.sql.dialect import Dialect, Each
     from asyncendpoints.stores.sql.tables import Tables
 
 _FACTS = (
@@ -75,7 +80,7 @@ class Statements:
         self._now = now
         self._here = c.namespace == ns
         self._one = and_(self._here, c.job_id == bindparam("id"))
-        self._listed = and_(self._here, dialect.among(c.job_id, "ids"))
+        self._listed = dialect.among(c.job_id, "ids")
         self._changed: dict[Any, Any] = {c.version: c.version + 1, c.updated_at: now}
         self._limit: BindParameter[int] = bindparam("limit")
         self.queues = QueueStatements(tables, dialect)
@@ -96,17 +101,28 @@ class Statements:
         c = self.tables.jobs.c
         return and_(self._here, c.job_id == job_id, c.fence == fence, c.state == literal_column(str(IN_PROGRESS)))
 
+    def _each_held(self, row: Mapping[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+        c = self.tables.jobs.c
+        return and_(
+            c.namespace == row["ns"],
+            c.job_id == row["id"],
+            c.fence == row["of_fence"],
+            c.state == literal_column(str(IN_PROGRESS)),
+        )
+
     def _readers(self) -> None:
         jobs, c = self.tables.jobs, self.tables.jobs.c
         self.add_jobs = self._dialect.adding(jobs, NEW)
         self.jobs = select(jobs).where(self._listed)
-        self.by_key = select(jobs).where(self._here, self._dialect.among(c.key_digest, "keys"))
+        self.by_key = select(jobs).where(self._dialect.among(c.key_digest, "keys"))
         self.versions = select(c.job_id, c.version, c.state).where(self._listed)
 
     def _holders(self) -> None:
         jobs, c = self.tables.jobs, self.tables.jobs.c
-        facts = select(*(c[name] for name in _FACTS)).order_by(c.job_id).with_for_update()
+        facts = select(*(c[name] for name in _FACTS)).order_by(c.job_id)
+        # Not locked: what is written says what it was read as.
         self.facts = facts.where(self._listed)
+        facts = facts.with_for_update()
         self.facts_of_one = facts.where(self._one)
         self.facts_of_claim = facts.where(
             self._here,
@@ -120,23 +136,26 @@ class Statements:
             select(c.job_id, c.fence, c.cancel_requested_at)
             .where(self._listed, c.state == literal_column(str(IN_PROGRESS)))
             .order_by(c.job_id)
-            .with_for_update()
         )
         self.progress = update(jobs).where(one_held).values({c.progress: bindparam("body"), **self._changed})
         self.request_cancel = update(jobs).where(one_held).values({c.cancel_requested_at: self._now, **self._changed})
         self.renew = self._dialect.each(
             lambda row: (
-                update(jobs)
-                .where(self._held(row["of_fence"], row["id"]))
-                .values({c.lease_until: bindparam("until", type_=BigInteger)})
+                update(jobs).where(self._each_held(row)).values({c.lease_until: bindparam("until", type_=BigInteger)})
             ),
             id=String(),
             of_fence=BigInteger(),
         )
+        self.finish = self._finish()
         self.settle = self._dialect.each(
             lambda row: (
                 update(jobs)
-                .where(self._held(row["of_fence"], row["id"]))
+                .where(
+                    self._each_held(row),
+                    # The verdict is still the one that fits, and a lease that had passed was not renewed meanwhile.
+                    case((c.cancel_requested_at.is_(None), 0), else_=1) == row["canceled"],
+                    func.coalesce(row["of_lease"], c.lease_until) == c.lease_until,
+                )
                 .values(
                     {
                         c.state: row["to"],
@@ -161,10 +180,49 @@ class Statements:
                     }
                 )
             ),
-            id=String(), of_fence=BigInteger(), to=SmallInteger(), at=BigInteger(), ready=BigInteger(),
+            id=String(), of_fence=BigInteger(), canceled=Integer(), of_lease=BigInteger(), to=SmallInteger(),
+            at=BigInteger(), ready=BigInteger(),
             attempts=SmallInteger(), finished=BigInteger(), expires=BigInteger(), strips=BigInteger(),
             prunes=BigInteger(), outcome=SmallInteger(), failure=LargeBinary(), nonce=String(), value=LargeBinary(),
             meta=LargeBinary(),
+        )  # fmt: skip
+
+    def _finish(self) -> Each:
+        """The settlement of runs that have completed, and whose cancellation nobody has asked for."""
+        jobs, c = self.tables.jobs, self.tables.jobs.c
+        now: BindParameter[int] = bindparam("now", type_=BigInteger)
+        completed = literal_column(str(COMPLETED), SmallInteger)
+        expires_at = now + c.retention_completed_ms
+        forgotten_at = c.created_at + literal_column(str(KEY_MS), BigInteger)
+        outlives = and_(c.key_digest.is_not(None), forgotten_at > expires_at)
+        return self._dialect.each(
+            lambda row: (
+                update(jobs)
+                .where(self._each_held(row), c.cancel_requested_at.is_(None))
+                .values(
+                    {
+                        c.state: completed,
+                        c.place: 0,
+                        c.lease_until: None,
+                        c.claim_id: None,
+                        c.finished_at: now,
+                        c.expires_at: expires_at,
+                        c.strip_at: case((outlives, expires_at), else_=None),
+                        c.prune_at: case((outlives, forgotten_at), else_=expires_at),
+                        c.run_finished_at: now,
+                        c.run_outcome: literal_column(str(OUTCOME_CODES["completed"]), SmallInteger),
+                        c.run_error: None,
+                        c.settled_fence: row["of_fence"],
+                        c.settled_nonce: row["nonce"],
+                        c.settled_to: completed,
+                        c.result: row["value"],
+                        c.result_meta: row["meta"],
+                        c.version: c.version + 1,
+                        c.updated_at: now,
+                    }
+                )
+            ),
+            id=String(), of_fence=BigInteger(), nonce=String(), value=LargeBinary(), meta=LargeBinary(),
         )  # fmt: skip
 
     def _controls(self) -> None:
@@ -241,27 +299,19 @@ class Statements:
     def _runs(self) -> None:
         c, runs = self.tables.jobs.c, self.tables.runs
         r = runs.c
-        its = and_(r.namespace == bindparam("ns"), self._dialect.among(r.job_id, "ids"))
+        its = self._dialect.among(r.job_id, "ids")
         self.runs = select(runs).where(its).order_by(r.job_id, r.number)
         self.delete_runs = delete(runs).where(its)
         self.keep_runs = insert(runs).from_select(
             list(_RUN), select(*(c[name] for name in _RUN.values())).where(self._listed, c.fence > 0)
         )
-        other = runs.alias("other")
-        # The newest run was released as well, and counts.
-        oldest_kept = (
-            select(other.c.number)
-            .where(
-                other.c.namespace == bindparam("ns"),
-                other.c.job_id == r.job_id,
-                other.c.outcome == bindparam("outcome"),
-            )
-            .order_by(other.c.number.desc())
-            .limit(1)
-            .offset(bindparam("kept_before"))
-            .scalar_subquery()
-        )
-        self.forget_runs = delete(runs).where(its, r.outcome == bindparam("outcome"), r.number <= oldest_kept)
+        # Newest first; the newest run was released as well, and counts. In a table of their own, because MySQL does not
+        # select from the table that it deletes from.
+        place = func.row_number().over(partition_by=r.job_id, order_by=r.number.desc())
+        released = and_(its, r.outcome == bindparam("outcome"))
+        known = select(r.job_id, r.number, place.label("place")).where(released).subquery()
+        old = select(known.c.job_id, known.c.number).where(known.c.place > bindparam("kept_before"))
+        self.forget_runs = delete(runs).where(released, tuple_(r.job_id, r.number).in_(old))
 
     def _effects(self) -> None:
         c, effects = self.tables.jobs.c, self.tables.effects
@@ -279,9 +329,7 @@ class Statements:
         self.remove_effect = delete(effects).where(mine)
         lives = exists().where(self._here, c.job_id == e.origin)
         is_named = exists().where(self._here, c.origin == e.origin)
-        self.delete_effects = delete(effects).where(
-            e.namespace == bindparam("ns"), self._dialect.among(e.origin, "ids"), ~lives, ~is_named
-        )
+        self.delete_effects = delete(effects).where(self._dialect.among(e.origin, "ids"), ~lives, ~is_named)
 
     def page(self, *, failed: bool, after: bool) -> Select[*tuple[Any, ...]]:
         """Jobs newest first, from the newest or after a cursor, with what a filter asks about."""
@@ -293,5 +341,7 @@ class Statements:
         if failed:
             statement = statement.where(c.state == literal_column(str(FAILED)))
         if after:
-            statement = statement.where(tuple_(c.created_at, c.job_id) < tuple_(bindparam("age"), bindparam("id")))
+            age: BindParameter[int] = bindparam("age")
+            # Not as a comparison of pairs, for which MySQL and MariaDB begin at the newest.
+            statement = statement.where(c.created_at <= age, or_(c.created_at < age, c.job_id < bindparam("id")))
         return statement.order_by(c.created_at.desc(), c.job_id.desc()).limit(self._limit)
