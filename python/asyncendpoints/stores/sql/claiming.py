@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints._core import Claims
 from asyncendpoints.stores.sql.queue_statements import CLAIMED
-from asyncendpoints.stores.sql.rows import claim_of
+from asyncendpoints.stores.sql.rows import claims_of
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def claim(
     if taken:
         _begin(tx, taken, worker=worker, claim_id=claim_id, until=time + lease_ms, now=time)
     dues = [due for due, _ in heads.values() if due is not None]
-    return Claims([claim_of(row, time) for row in taken], max(min(dues) - time, 0) if dues else None)
+    return Claims(claims_of(taken, time), max(min(dues) - time, 0) if dues else None)
 
 
 def _named(names: Sequence[str]) -> dict[str, Any]:
@@ -58,13 +58,13 @@ def _heads(tx: Transaction, names: Sequence[str]) -> dict[str, tuple[int | None,
 
 
 def _take(tx: Transaction, names: Sequence[str], limit: int) -> Sequence[Any]:
-    """Return the first jobs of the queues, locked where others write at the same time."""
+    """Return the place and the columns `CLAIMED` of the first jobs of the queues, locked where others write, too."""
     if not names or limit <= 0:
         return ()
     first, numbers = tx.statements.queues.first, Counter(dict.fromkeys(names, limit))
     if not tx.dialect.locks:
         statement = first(len(names), state=QUEUED, columns=CLAIMED, locked=False)
-        return tx.rows(statement, until=ANY, limit=limit, **_named(names))
+        return tx.tuples(statement, until=ANY, limit=limit, **_named(names))
     if len(names) > 1:
         # How many of each queue, so that no more are locked than are taken.
         statement = first(len(names), state=QUEUED, columns=("job_id", "queue"), locked=False)
@@ -72,12 +72,12 @@ def _take(tx: Transaction, names: Sequence[str], limit: int) -> Sequence[Any]:
         numbers = Counter(row["queue"] for row in peeked)
     statement = first(len(names), state=QUEUED, columns=CLAIMED, locked=True)
     limits = {f"limit_{index}": numbers[name] for index, name in enumerate(names)}
-    return tx.rows(statement, until=ANY, **limits, **_named(names))
+    return tx.tuples(statement, until=ANY, **limits, **_named(names))
 
 
 def _begin(tx: Transaction, taken: Sequence[Any], *, worker: str, claim_id: str, until: int, now: int) -> None:
-    ids = [row["job_id"] for row in taken]
-    repeated = [row["job_id"] for row in taken if row["fence"]]
+    ids = [row[1] for row in taken]
+    repeated = [row[1] for row in taken if row[2]]
     if repeated:
         tx.run(tx.statements.keep_runs, ids=tx.packed(repeated))
     rows = [{"id": job_id} for job_id in ids]

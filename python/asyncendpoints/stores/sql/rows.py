@@ -172,25 +172,31 @@ def _run_of(row: Mapping[Any, Any]) -> Run:
     )
 
 
-def claim_of(row: Mapping[Any, Any], now: int) -> Claim:
-    """Return what a worker is told of a job that it claims now, from the row as it was before."""
-    return Claim(
-        job_id=row["job_id"],
-        fence=row["fence"] + 1,
-        handler=row["handler"],
-        queue=row["queue"],
-        attempt=min(row["attempt"] + 1, row["max_attempts"]),
-        max_attempts=row["max_attempts"],
-        timeout_ms=row["timeout_ms"],
-        created_at=row["created_at"],
-        ready_at=row["ready_at"],
-        started_at=now,
-        priority=row["priority"],
-        request_id=row["request_id"],
-        owner=row["owner"],
-        request=row["request"],
-        payload=row["payload"],
-    )
+def claims_of(rows: Sequence[Any], now: int) -> list[Claim]:
+    """Return what a worker is told of jobs that it claims now, from `place` and the columns `CLAIMED` before that."""
+    return [
+        Claim(
+            job_id=job_id,
+            fence=fence + 1,
+            handler=handler,
+            queue=queue,
+            attempt=attempt + 1 if attempt < max_attempts else max_attempts,
+            max_attempts=max_attempts,
+            timeout_ms=timeout_ms,
+            created_at=created_at,
+            ready_at=ready_at,
+            started_at=now,
+            priority=priority,
+            request_id=request_id,
+            owner=owner,
+            request=request,
+            payload=payload,
+        )
+        for (
+            _, job_id, fence, handler, queue, attempt, max_attempts, timeout_ms, created_at, ready_at, priority,
+            request_id, owner, request, payload,
+        ) in rows
+    ]  # fmt: skip
 
 
 def expired_of(row: Mapping[Any, Any]) -> Expired:
