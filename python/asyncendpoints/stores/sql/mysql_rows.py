@@ -6,7 +6,9 @@ instead of a thousand. Neither server can return what an UPDATE has written, so 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import bindparam, column, insert, table
@@ -18,7 +20,7 @@ from asyncendpoints.stores.sql.dialect import Each
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Executable, Table
+    from sqlalchemy import ColumnElement, Connection, Dialect, Executable, Table
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.types import TypeEngine
 
@@ -48,7 +50,7 @@ def updating(
 ) -> Each:
     """Return a statement for many rows, made of the values that each row has for itself."""
     given = table(_GIVEN, *(column(name, type_) for name, type_ in types.items()))
-    here = {"ns": bindparam("ns")}
+    here: dict[str, ColumnElement[Any]] = {"ns": bindparam("ns")}
     alone = make(here | {name: bindparam(name, type_=type_) for name, type_ in types.items()})
     return _Updating(make(here | {name: given.c[name] for name in types}), tuple(types), alone)
 
@@ -97,6 +99,8 @@ class RowStatements:
         self, connection: Connection, each: Each, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any]
     ) -> int:
         text = self._texts.get(id(each)) or self._read(connection, each)
+        # Rows are locked in the order in which they are given: the same for everybody.
+        rows = sorted(rows, key=itemgetter(each.names[0]))
         values = {**text.own, **same}
         before = [values[name] for name in text.names_before]
         after = [values[name] for name in text.names_after]
@@ -123,7 +127,7 @@ class RowStatements:
     def _read(self, connection: Connection, each: Each) -> _Text:
         is_update = isinstance(each, _Updating)
         compiled = cast("Any", each.statement).compile(
-            dialect=connection.dialect, column_keys=None if is_update else each.names
+            dialect=_by_position(connection.dialect), column_keys=None if is_update else each.names
         )
         names = tuple(cast("SQLCompiler", compiled).positiontup or ())
         before, split, after = str(compiled).partition(_GIVEN if is_update else "VALUES ")
@@ -134,6 +138,14 @@ class RowStatements:
         text = _Text(before, names[:count], after, names[count:], dict(compiled.params or {}))
         self._texts[id(each)] = text
         return text
+
+
+def _by_position(dialect: Dialect) -> Dialect:
+    """Return the dialect with values by position, which every driver takes, also one that prefers them by name."""
+    by_position = copy(dialect)
+    by_position.paramstyle = "format"
+    by_position.positional = True
+    return by_position
 
 
 def _parts(connection: Connection, rows: Sequence[list[Any]]) -> Iterator[Sequence[list[Any]]]:

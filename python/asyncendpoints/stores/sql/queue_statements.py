@@ -13,18 +13,19 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    insert,
     literal_column,
     select,
     union_all,
     update,
 )
 
-from asyncendpoints.stores.sql.tables import IN_PROGRESS, LATEST, QUEUED, SCHEDULED
+from asyncendpoints.stores.sql.tables import IN_PROGRESS, LATEST, QUEUED, SCHEDULED, following
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect, Select
+    from sqlalchemy import ColumnElement, CompoundSelect, Executable, Select
     from sqlalchemy.sql.elements import BindParameter
 
     from asyncendpoints.stores.sql.dialect import Dialect
@@ -35,6 +36,17 @@ CLAIMED = (
     "priority", "request_id", "owner", "request", "payload",
 )  # fmt: skip
 """What a worker is told of a job."""
+RUN = {
+    "namespace": "namespace",
+    "job_id": "job_id",
+    "number": "fence",
+    "started_at": "run_started_at",
+    "finished_at": "run_finished_at",
+    "outcome": "run_outcome",
+    "worker": "run_worker",
+    "error": "run_error",
+}
+"""The columns of an earlier run, and where it stood while it was the newest."""
 
 
 def _code(state: int) -> ColumnElement[int]:
@@ -66,7 +78,7 @@ class QueueStatements:
         jobs, c = tables.jobs, tables.jobs.c
         self._tables = tables
         self._here = c.namespace == bindparam("ns")
-        self._known: dict[tuple[Any, ...], CompoundSelect[Any]] = {}
+        self._known: dict[tuple[Any, ...], Any] = {}
         now: BindParameter[int] = bindparam("now", type_=BigInteger)
         changed: dict[Any, Any] = {c.version: c.version + 1, c.updated_at: now}
         rank = (100 - c.priority) * literal_column(str(LATEST + 1), BigInteger) + case(
@@ -80,38 +92,38 @@ class QueueStatements:
             ),
             id=String(),
         )
+        self._begun: dict[Any, Any] = {
+            c.state: _code(IN_PROGRESS),
+            c.place: 0,
+            c.fence: c.fence + 1,
+            # SET-2 holds whatever verdict brought the job back.
+            c.attempt: case((c.attempt < c.max_attempts, c.attempt + 1), else_=c.max_attempts),
+            c.lease_until: bindparam("until", type_=BigInteger),
+            c.claim_id: bindparam("claim", type_=String()),
+            c.started_at: func.coalesce(c.started_at, now),
+            c.run_started_at: now,
+            c.run_finished_at: None,
+            c.run_outcome: None,
+            c.run_worker: bindparam("worker", type_=String()),
+            c.run_error: None,
+            **changed,
+        }
         self.claim = dialect.each(
             lambda row: (
                 update(jobs)
                 .where(c.namespace == row["ns"], c.job_id == row["id"], c.state == _code(QUEUED))
-                .values(
-                    {
-                        c.state: _code(IN_PROGRESS),
-                        c.place: 0,
-                        c.fence: c.fence + 1,
-                        # SET-2 holds whatever verdict brought the job back.
-                        c.attempt: case((c.attempt < c.max_attempts, c.attempt + 1), else_=c.max_attempts),
-                        c.lease_until: bindparam("until", type_=BigInteger),
-                        c.claim_id: bindparam("claim", type_=String()),
-                        c.started_at: func.coalesce(c.started_at, now),
-                        c.run_started_at: now,
-                        c.run_finished_at: None,
-                        c.run_outcome: None,
-                        c.run_worker: bindparam("worker", type_=String()),
-                        c.run_error: None,
-                        **changed,
-                    }
-                )
+                .values(self._begun)
             ),
             id=String(),
         )
-        self.due = (
+        due = (
             select(c.job_id, c.queue)
             .where(self._here, c.state == _code(SCHEDULED), c.place <= now)
             .order_by(c.place, c.job_id)
             .limit(bindparam("limit"))
             .with_for_update(skip_locked=True)
         )
+        self.due = following(due, tables, "due")
         self.waiting = select(func.count()).where(
             self._here, c.queue == bindparam("queue"), c.state.in_([_code(SCHEDULED), _code(QUEUED)])
         )
@@ -145,7 +157,7 @@ class QueueStatements:
         return self._once(("heads", number), self._heads, number)
 
     def first(self, number: int, *, state: int, columns: Sequence[str], locked: bool) -> CompoundSelect[Any]:
-        """The first jobs of so many queues in the order of their places, at most at the place `until`.
+        """The first jobs of so many queues in the order of their places, at most at the place `of_until`.
 
         Each queue is read in the order of the index, so that none is read further than it needs. Those that are locked
         are at most `limit_0` of the first queue and so on, without what others have locked; the others are at most
@@ -153,7 +165,33 @@ class QueueStatements:
         """
         return self._once(("first", number, state, tuple(columns), locked), self._first, number, state, columns, locked)
 
-    def _once(self, key: tuple[Any, ...], make: Any, *arguments: Any) -> CompoundSelect[Any]:
+    def claim_first(self, number: int) -> Executable:
+        """Claim the first jobs of so many queues, as `first` finds them with `locked`, in one statement.
+
+        It returns what `first` does with the columns `CLAIMED`, in no order, and keeps the earlier run of each.
+        """
+        return self._once(("claim", number), self._claim_first, number)
+
+    def _claim_first(self, number: int) -> Executable:
+        jobs, runs = self._tables.jobs, self._tables.runs
+        c, before = jobs.c, ("fence", "attempt")
+        columns = ("namespace", "job_id", *before, *(name for name in RUN.values() if name.startswith("run_")))
+        found = self._first(number, QUEUED, columns, locked=True)
+        picked = found.cte("picked").prefix_with("AS MATERIALIZED", dialect="postgresql")
+        kept = (
+            insert(runs)
+            .from_select(list(RUN), select(*(picked.c[name] for name in RUN.values())).where(picked.c.fence > 0))
+            .cte("kept")
+        )
+        return (
+            update(jobs)
+            .where(c.namespace == picked.c.namespace, c.job_id == picked.c.job_id, c.state == _code(QUEUED))
+            .values(self._begun)
+            .add_cte(kept)
+            .returning(picked.c.place, *(picked.c[name] if name in before else c[name] for name in CLAIMED))
+        )
+
+    def _once(self, key: tuple[Any, ...], make: Callable[..., Any], *arguments: Any) -> Any:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = make(*arguments)
@@ -178,12 +216,13 @@ class QueueStatements:
         c = self._tables.jobs.c
         parts: list[Any] = []
         for index, queue in enumerate(_heads(number)):
-            until: BindParameter[int] = bindparam("until", type_=BigInteger)
+            until: BindParameter[int] = bindparam("of_until", type_=BigInteger)
             found = (
                 select(c.place, *(c[name] for name in columns))
                 .where(and_(self._here, c.queue == queue, c.state == _code(state), c.place <= until))
                 .order_by(c.place, c.job_id)
             )
+            found = following(found, self._tables, "place")
             if locked:
                 found = found.limit(bindparam(f"limit_{index}")).with_for_update(skip_locked=True)
             else:

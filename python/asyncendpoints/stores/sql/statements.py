@@ -28,9 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from asyncendpoints.stores.sql.queue_statements import QueueStatements
+from asyncendpoints.stores.sql.queue_statements import RUN, QueueStatements
 from asyncendpoints.stores.sql.rows import KEY_MS, NEW
-from asyncendpoints.stores.sql.tables import COMPLETED, FAILED, IN_PROGRESS, OUTCOME_CODES
+from asyncendpoints.stores.sql.tables import COMPLETED, FAILED, IN_PROGRESS, OUTCOME_CODES, following
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,17 +47,6 @@ _FACTS = (
     "settled_fence", "settled_nonce", "settled_to",
 )  # fmt: skip
 """What is known of a job before it is moved to another state."""
-_RUN = {
-    "namespace": "namespace",
-    "job_id": "job_id",
-    "number": "fence",
-    "started_at": "run_started_at",
-    "finished_at": "run_finished_at",
-    "outcome": "run_outcome",
-    "worker": "run_worker",
-    "error": "run_error",
-}
-"""The columns of an earlier run, and where it stood while it was the newest."""
 
 
 class Statements:
@@ -264,20 +253,22 @@ class Statements:
             .limit(limit)
         )
         # What another process sweeps at the same time is left to it.
-        self.stripped = (
+        stripped = (
             select(c.job_id, c.prune_at)
             .where(self._here, c.strip_at <= now)
             .order_by(c.strip_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        self.pruned = (
+        self.stripped = following(stripped, self.tables, "strip")
+        pruned = (
             select(c.job_id, c.origin)
             .where(self._here, c.prune_at <= now)
             .order_by(c.prune_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        self.pruned = following(pruned, self.tables, "prune")
         self.ended = select(c.job_id, c.state, c.origin).where(self._one).with_for_update()
         self.strip = (
             update(jobs)
@@ -303,7 +294,7 @@ class Statements:
         self.runs = select(runs).where(its).order_by(r.job_id, r.number)
         self.delete_runs = delete(runs).where(its)
         self.keep_runs = insert(runs).from_select(
-            list(_RUN), select(*(c[name] for name in _RUN.values())).where(self._listed, c.fence > 0)
+            list(RUN), select(*(c[name] for name in RUN.values())).where(self._listed, c.fence > 0)
         )
         # Newest first; the newest run was released as well, and counts. In a table of their own, because MySQL does not
         # select from the table that it deletes from.
