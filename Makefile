@@ -60,8 +60,8 @@ bench: $(BENCH) $(BUILT) ## Measure, beside peers in the same run; into benches/
 mutation: $(DEV) $(BUILT) ## Remove one fence condition after the other: the suite must notice each
 	$(BIN)/python -m tests.mutation
 
-campaign: $(DEV) $(BUILT) ## The long version of the fault tests and random walks on Redis: an hour or so
-	FAULTS=campaign STATEFUL=deep $(BIN)/python -m pytest tests/faults/redis tests/stateful $(PYTEST_ARGS)
+campaign: $(DEV) $(BUILT) ## The long version of the fault tests and random walks: two hours or so
+	FAULTS=campaign STATEFUL=deep $(BIN)/python -m pytest tests/faults tests/stateful $(PYTEST_ARGS)
 
 wheel: $(WHEEL) ## Build the abi3 manylinux wheel, install it into a fresh environment and run a job with it
 	rm -rf dist

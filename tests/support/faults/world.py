@@ -34,6 +34,11 @@ class World:
         self._lease_for = lease_for
         self._started = 0
         self._stack = ExitStack()
+        self._pids: list[int] = []
+
+    def pids(self) -> list[int]:
+        """Return the ids of all processes started so far, which run unless somebody has ended them."""
+        return self._pids
 
     def environment(self, *, url: str | None = None, concurrency: int = 4) -> dict[str, str]:
         """Return what a process must be told."""
@@ -57,12 +62,16 @@ class World:
     def _process(self, arguments: list[str], environment: dict[str, str]) -> Process:
         self._started += 1
         log = self._directory / f"process-{self._started}.log"
-        return self._stack.enter_context(Process([sys.executable, *arguments], log=log, environment=environment))
+        process = self._stack.enter_context(Process([sys.executable, *arguments], log=log, environment=environment))
+        self._pids.append(process.pid)
+        return process
 
     def api(self, *, url: str | None = None, application: str = "tests.support.faults.api:app") -> Server:
         """Start an API process."""
         environment = self.environment(url=url)
-        return self._stack.enter_context(Server.uvicorn(application, environment=environment))
+        server = self._stack.enter_context(Server.uvicorn(application, environment=environment))
+        self._pids.append(server.process.pid)
+        return server
 
     def client(self, *, url: str | None = None) -> AsyncEndpoints:
         """Return the application's jobs for this process, which runs none; to be started by the test."""
