@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints._core import Claims
@@ -11,7 +12,7 @@ from asyncendpoints.stores.sql.rows import claims_of
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from asyncendpoints.stores.sql.transaction import Transaction
 
@@ -40,9 +41,9 @@ def claim(
     if any(due is not None and due <= time for due, _ in heads.values()):
         promote_from(tx, names, time)
         heads = _heads(tx, names)
-    taken = _take(tx, [name for name in names if not heads[name][1]], limit)
-    if taken:
-        _begin(tx, taken, worker=worker, claim_id=claim_id, until=time + lease_ms, now=time)
+    open_names = [name for name in names if not heads[name][1]]
+    run = {"worker": worker, "claim": claim_id, "until": time + lease_ms, "now": time}
+    taken = _take(tx, open_names, limit, run) if open_names and limit > 0 else ()
     dues = [due for due, _ in heads.values() if due is not None]
     return Claims(claims_of(taken, time), max(min(dues) - time, 0) if dues else None)
 
@@ -57,32 +58,35 @@ def _heads(tx: Transaction, names: Sequence[str]) -> dict[str, tuple[int | None,
     return {names[int(index)]: (due, bool(is_paused)) for index, due, is_paused in found}
 
 
-def _take(tx: Transaction, names: Sequence[str], limit: int) -> Sequence[Any]:
-    """Return the place and the columns `CLAIMED` of the first jobs of the queues, locked where others write, too."""
-    if not names or limit <= 0:
-        return ()
-    first, numbers = tx.statements.queues.first, Counter(dict.fromkeys(names, limit))
+def _take(tx: Transaction, names: Sequence[str], limit: int, run: Mapping[str, Any]) -> Sequence[Any]:
+    """Begin runs of the first jobs of the queues; return for each its place and what was in the columns `CLAIMED`."""
+    queues, many = tx.statements.queues, len(names)
     if not tx.dialect.locks:
-        statement = first(len(names), state=QUEUED, columns=CLAIMED, locked=False)
-        return tx.tuples(statement, until=ANY, limit=limit, **_named(names))
-    if len(names) > 1:
+        statement = queues.first(many, state=QUEUED, columns=CLAIMED, locked=False)
+        return _begin(tx, tx.tuples(statement, of_until=ANY, limit=limit, **_named(names)), run)
+    numbers = Counter(dict.fromkeys(names, limit))
+    if many > 1:
         # How many of each queue, so that no more are locked than are taken.
-        statement = first(len(names), state=QUEUED, columns=("job_id", "queue"), locked=False)
-        peeked = tx.rows(statement, until=ANY, limit=limit, **_named(names))
+        statement = queues.first(many, state=QUEUED, columns=("job_id", "queue"), locked=False)
+        peeked = tx.rows(statement, of_until=ANY, limit=limit, **_named(names))
         numbers = Counter(row["queue"] for row in peeked)
-    statement = first(len(names), state=QUEUED, columns=CLAIMED, locked=True)
     limits = {f"limit_{index}": numbers[name] for index, name in enumerate(names)}
-    return tx.tuples(statement, until=ANY, **limits, **_named(names))
+    values = {"of_until": ANY, **limits, **_named(names)}
+    if tx.dialect.claims_in_one:
+        taken = sorted(tx.tuples(queues.claim_first(many), **values, **run), key=itemgetter(0, 1))
+        tx.news.changed += [row[1] for row in taken]
+        return taken
+    statement = queues.first(many, state=QUEUED, columns=CLAIMED, locked=True)
+    return _begin(tx, tx.tuples(statement, **values), run)
 
 
-def _begin(tx: Transaction, taken: Sequence[Any], *, worker: str, claim_id: str, until: int, now: int) -> None:
-    ids = [row[1] for row in taken]
+def _begin(tx: Transaction, taken: Sequence[Any], run: Mapping[str, Any]) -> Sequence[Any]:
     repeated = [row[1] for row in taken if row[2]]
     if repeated:
         tx.run(tx.statements.keep_runs, ids=tx.packed(repeated))
-    rows = [{"id": job_id} for job_id in ids]
-    tx.move_each(tx.statements.queues.claim, rows, until=until, claim=claim_id, worker=worker, now=now)
-    tx.news.changed += ids
+    tx.move_each(tx.statements.queues.claim, [{"id": row[1]} for row in taken], **run)
+    tx.news.changed += [row[1] for row in taken]
+    return taken
 
 
 def promote_from(tx: Transaction, names: Sequence[str], now: int) -> None:
@@ -90,7 +94,7 @@ def promote_from(tx: Transaction, names: Sequence[str], now: int) -> None:
     columns, locks = ("job_id", "queue"), tx.dialect.locks
     statement = tx.statements.queues.first(len(names), state=SCHEDULED, columns=columns, locked=locks)
     limits = {f"limit_{index}": PROMOTIONS for index in range(len(names))} if locks else {"limit": PROMOTIONS}
-    _promote(tx, tx.rows(statement, until=now, **limits, **_named(names))[:PROMOTIONS], now)
+    _promote(tx, tx.rows(statement, of_until=now, **limits, **_named(names))[:PROMOTIONS], now)
 
 
 def promote(tx: Transaction, now: int) -> None:

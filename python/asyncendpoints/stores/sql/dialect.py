@@ -108,6 +108,8 @@ class Dialect(Protocol):
     """Whether several transactions write at the same time, so that rows are locked and skipped."""
     counts_in_parts: bool
     """Whether jobs are counted state by state, each from the index that has them, instead of from one index."""
+    claims_in_one: bool
+    """Whether jobs are claimed in one statement, which finds, locks and writes them."""
     clock: Executable
     """Selects the time in UTC milliseconds."""
     announces: bool

@@ -54,6 +54,7 @@ class Mysql:
     looks_first = True
     locks = True
     counts_in_parts = False
+    claims_in_one = False
     announces = False
     # Of the statement's begin. The session's time zone is UTC, so that no hour comes twice.
     clock: Executable = text(f"SELECT {_NOW}")

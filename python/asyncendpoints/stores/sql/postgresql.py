@@ -57,6 +57,7 @@ class Postgresql:
     looks_first = False
     locks = True
     counts_in_parts = True
+    claims_in_one = True
     announces = True
     clock: Executable = text(f"SELECT {_NOW}")
 

@@ -177,7 +177,7 @@ class QueueStatements:
         c, before = jobs.c, ("fence", "attempt")
         columns = ("namespace", "job_id", *before, *(name for name in RUN.values() if name.startswith("run_")))
         found = self._first(number, QUEUED, columns, locked=True)
-        picked = found.cte("picked").prefix_with("AS MATERIALIZED", dialect="postgresql")
+        picked = found.cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
         kept = (
             insert(runs)
             .from_select(list(RUN), select(*(picked.c[name] for name in RUN.values())).where(picked.c.fence > 0))

@@ -34,6 +34,8 @@ CACHE_KIB: Final = 32 * 1024
 RETRY: Final = 0.01
 """Seconds between two attempts where SQLite does not wait by itself."""
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# strftime, because unixepoch with fractions of a second is new in SQLite 3.42.
+_NOW: Final = "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER)"
 _DURABILITY: Final = {
     "NORMAL": "Jobs are in a file and survive every end of the process; a crash of the machine may lose the last ones.",
     "FULL": "Jobs are written through to the disk before they are accepted.",
@@ -67,6 +69,11 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
             return
 
 
+def _driver(connection: Connection) -> Any:
+    """Return the driver's own connection: what begins every transaction is worth a short way."""
+    return connection.connection.driver_connection
+
+
 class Sqlite:
     """SQLite, through the driver of the standard library.
 
@@ -79,12 +86,10 @@ class Sqlite:
     looks_first = True
     locks = False
     counts_in_parts = False
+    claims_in_one = False
     announces = False
     patience = 0.0
-    # strftime, because unixepoch with fractions of a second is new in SQLite 3.42.
-    clock: Executable = text(
-        "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER)"
-    )
+    clock: Executable = text(_NOW)
 
     def __init__(self, address: SqliteAddress, given: Engine | None = None) -> None:
         self._address = address
@@ -138,8 +143,8 @@ class Sqlite:
         return connection.exec_driver_sql(sql, [values_of({**given, **row}) for row in rows]).rowcount
 
     def begin(self, connection: Connection) -> Begun:
-        """Do nothing: the transaction has its turn to write already."""
-        return Begun()
+        """Return the time; the transaction has its turn to write already."""
+        return Begun(now=_driver(connection).execute(_NOW).fetchone()[0])
 
     def is_committed(self, connection: Connection, token: str) -> bool:
         """Say no: a commit to a file is always answered."""
@@ -188,7 +193,7 @@ class Sqlite:
                 connection.execute("PRAGMA query_only = ON")
 
         def began(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
+            _driver(connection).execute(begin)
 
         event.listen(engine, "connect", connected)
         event.listen(engine, "begin", began)
