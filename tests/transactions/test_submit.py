@@ -227,7 +227,7 @@ async def test_what_the_database_refuses_leaves_the_transaction_usable(
     async with application(database) as jobs, caller("AsyncSession", **database.urls) as user:
         await user.write(1)
         monkeypatch.setattr(submitting, "enqueue", failing)
-        with pytest.raises(Exception, match="there_is_no_such_table"):
+        with pytest.raises(Exception, match="table"):
             await jobs.submit("work", 1, session=user.session)
         monkeypatch.undo()
         assert await user.numbers() == [1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from sqlalchemy import text
 
 from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.stores.sql.mysql_rows import PACKET
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table, Update
@@ -77,7 +78,10 @@ class _Postgresql(_Server):
 
 class _Mysql(_Server):
     def identity(self, connection: Connection, table: Table) -> Identity:
-        return tuple(connection.execute(_MYSQL).one())
+        *found, packet = connection.execute(_MYSQL).one()
+        # Rows are handed over in statements that the server takes.
+        connection.info[PACKET] = packet
+        return tuple(found)
 
 
 # The moment of a server's start tells it from every other, whatever name it is reached by.
@@ -85,7 +89,7 @@ _POSTGRESQL: Final = text(
     "SELECT CAST(pg_postmaster_start_time() AS text), CAST(current_database() AS text), "
     "CAST(to_regclass(:name) AS text), CAST(CAST(to_regclass(:name) AS oid) AS bigint)"
 )
-_MYSQL: Final = text("SELECT @@hostname, @@port, @@datadir, DATABASE()")
+_MYSQL: Final = text("SELECT @@hostname, @@port, @@datadir, DATABASE(), @@max_allowed_packet")
 _mysql: Final = _Mysql()
 _FAMILIES: Final[dict[str, Borrowing]] = {
     "sqlite": _Sqlite(),
