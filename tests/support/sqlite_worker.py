@@ -1,4 +1,4 @@
-"""A worker process on a SQLite file: `python -m tests.support.sqlite_worker URL DIRECTORY`, until it is ended.
+"""A worker process on a SQL store: `python -m tests.support.sqlite_worker URL DIRECTORY [LEASE]`, until it is ended.
 
 A `hold` job leaves a mark in the directory for each attempt and never ends its first; a `pass` job ends at once.
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 from asyncendpoints import AsyncEndpoints, JobContext
 
 
-def application(url: str, marks: Path) -> AsyncEndpoints:
-    """Return an application on the file whose handlers leave marks."""
-    jobs = AsyncEndpoints(url, lease_for=1.0)
+def application(url: str, marks: Path, lease_for: float = 1.0) -> AsyncEndpoints:
+    """Return an application on the store whose handlers leave marks."""
+    jobs = AsyncEndpoints(url, lease_for=lease_for)
 
     @jobs.handler("hold")
     async def hold(job: JobContext[int]) -> str:
@@ -30,11 +30,11 @@ def application(url: str, marks: Path) -> AsyncEndpoints:
     return jobs
 
 
-async def _work(url: str, marks: Path) -> None:
-    async with application(url, marks):
+async def _work(url: str, marks: Path, *lease_for: float) -> None:
+    async with application(url, marks, *lease_for):
         print("works", flush=True)  # noqa: T201
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_work(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(_work(sys.argv[1], Path(sys.argv[2]), *map(float, sys.argv[3:])))
