@@ -60,3 +60,33 @@ async def test_the_longest_prefix_works(database: SqlDatabase) -> None:
     await store.enqueue([NewJob(job_id=new_job_id(), handler="h")])
     assert (await store.versions()).fit
     await store.close()
+
+
+async def test_schemas_of_one_database_do_not_see_each_other(database: SqlDatabase) -> None:
+    """PostgreSQL: a schema that is not there is made, and its tables are its own; elsewhere there are none to name."""
+    if database.kind != "postgresql":
+        with pytest.raises(ConfigurationError, match="schema"):
+            SqlStore(database.url, schema="one")
+        return
+    one = SqlStore(database.with_parameters(schema="one"))
+    other = SqlStore(database.url, schema="Other")
+    assert (await other.migration()).startswith('CREATE SCHEMA "Other";')
+    job = NewJob(job_id=new_job_id(), handler="h")
+    await one.open()
+    await other.open()
+    await one.enqueue([job])
+    assert await one.get(job.job_id) is not None
+    assert await other.get(job.job_id) is None
+    await other.close()
+    await other.migrate("base")
+    assert database.tables("Other") == ["asyncendpoints_version"]
+    assert database.tables() == []
+    assert (await one.stats()).counts["default"]["queued"] == 1
+    await one.close()
+
+
+@pytest.mark.parametrize("schema", ["", "a-b", 'a"b', "a.b", "1st", "a" * 64])
+def test_a_schema_that_is_no_plain_name_is_refused(database: SqlDatabase, schema: str) -> None:
+    """The same as for prefixes holds."""
+    with pytest.raises(ConfigurationError, match="schema"):
+        SqlStore(database.url, schema=schema)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect, text
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Inspector
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection, Inspector, Row
 
 _OPTIONS = text(
     "SELECT c.relname, c.reloptions FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -22,12 +24,11 @@ def shape(connection: Connection, prefix: str = "asyncendpoints_", schema: str |
     names = [name for name in inspector.get_table_names(schema) if name.startswith(prefix)]
     found = {name: _table(inspector, name, schema) for name in names}
     if connection.dialect.name == "postgresql":
-        found["options"] = dict(sorted(tuple(row) for row in connection.execute(_OPTIONS, {"schema": schema})))
-        found["indexes"] = dict(sorted(tuple(row) for row in connection.execute(_DEFINITIONS, {"schema": schema})))
+        found["options"] = _named(prefix, connection.execute(_OPTIONS, {"schema": schema}))
+        found["indexes"] = _named(prefix, connection.execute(_DEFINITIONS, {"schema": schema}))
     if connection.dialect.name == "sqlite":
-        found["indexes"] = dict(
-            connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name")).all()
-        )
+        made = text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+        found["indexes"] = _named(prefix, connection.execute(made))
     if connection.dialect.name in {"mysql", "mariadb"}:
         found["made"] = {
             # In any order, because keys may have been added in another one.
@@ -37,6 +38,10 @@ def shape(connection: Connection, prefix: str = "asyncendpoints_", schema: str |
             for name in names
         }
     return found
+
+
+def _named(prefix: str, rows: Iterable[Row[Any]]) -> dict[str, Any]:
+    return {row[0]: row[1] for row in rows if row[0].startswith(prefix)}
 
 
 def _table(inspector: Inspector, name: str, schema: str | None) -> dict[str, Any]:

@@ -150,7 +150,7 @@ class SqlLife:
     def metadata(self) -> MetaData:
         """The tables, as this release needs them."""
         if self._described is None:
-            self._described = described(self._tables.metadata)
+            self._described = described(self._tables.metadata, self._dialect.name)
         return self._described
 
     async def versions(self) -> Versions:

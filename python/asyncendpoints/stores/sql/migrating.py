@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+from sqlalchemy.schema import CreateSchema
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.stores.sql import migrations
@@ -40,6 +42,9 @@ def migrate(connection: Connection, tables: Tables, *, found: str | None, to: st
     Raises:
         ConfigurationError: This release does not know one of the versions.
     """
+    if _lacks_schema(connection, tables):
+        connection.execute(CreateSchema(tables.metadata.schema))
+    tables.version.create(connection, checkfirst=True)
     _run(tables, found, to, connection=connection)
 
 
@@ -56,17 +61,15 @@ def statements(connection: Connection, tables: Tables, *, found: str | None, to:
         ConfigurationError: This release does not know one of the versions.
     """
     written = StringIO()
+    if _lacks_schema(connection, tables):
+        written.write(f"{CreateSchema(tables.metadata.schema).compile(connection)};\n\n")
     _run(tables, found, to, dialect=connection.dialect, as_sql=True, output_buffer=written, starting_rev=found)
     return written.getvalue()
 
 
-def resolve(to: str) -> str | None:
-    """Return the version that is meant: None for `base`.
-
-    Raises:
-        ConfigurationError: This release knows no such version.
-    """
-    return _resolve(_scripts(), to)
+def _lacks_schema(connection: Connection, tables: Tables) -> bool:
+    schema = tables.metadata.schema
+    return schema is not None and not inspect(connection).has_schema(schema)
 
 
 def _scripts() -> ScriptDirectory:

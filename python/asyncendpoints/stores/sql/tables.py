@@ -72,8 +72,6 @@ class Exact(TypeDecorator[str]):
 
     impl = Text
     cache_ok = True
-    plain: Final = Text().with_variant(LargeBinary(_LONGEST), *MYSQL)
-    """The same in the database, by types of SQLAlchemy's own."""
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return what the database has for it."""
@@ -131,12 +129,13 @@ class Tables:
         self.prefix = table_prefix(prefix)
         self._is_mysql = database in MYSQL
         self.metadata = MetaData(schema=schema_name(schema))
-        # As alembic makes it.
+        # As alembic wants it.
         self.version = Table(
             f"{self.prefix}version",
             self.metadata,
             Column("version_num", String(32), nullable=False),
-            PrimaryKeyConstraint("version_num", name=f"{self.prefix}version_pkc"),
+            # MySQL and MariaDB complain of a name.
+            PrimaryKeyConstraint("version_num", name=None if self._is_mysql else f"{self.prefix}version_pkc"),
         )
         self.jobs = self._table("jobs", *_job_columns(), **_HOT)
         self._index_jobs()

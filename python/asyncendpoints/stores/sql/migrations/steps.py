@@ -37,5 +37,7 @@ def add_tables(op: Operations, described: MetaData) -> None:
 
 def drop_tables(op: Operations, described: MetaData) -> None:
     """Drop those of the tables that are there, with all that is in them."""
+    known = None if op.get_context().as_sql else inspect(op.get_bind())
     for table in reversed(described.sorted_tables):
-        op.execute(DropTable(table, if_exists=True))
+        if known is None or known.has_table(table.name, table.schema):
+            op.execute(DropTable(table))
