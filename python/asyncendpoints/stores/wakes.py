@@ -75,6 +75,8 @@ class Waiters:
 
     def wake(self, job_ids: Sequence[str]) -> None:
         """Tell the waiters of these jobs."""
+        if not self._by_job:
+            return
         for job_id in job_ids:
             for waiter in self._by_job.get(job_id, ()):
                 waiter.wake()

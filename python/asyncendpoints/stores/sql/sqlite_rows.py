@@ -38,7 +38,8 @@ def updating(
     make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], types: Mapping[str, TypeEngine[Any]]
 ) -> Updating:
     """Return a statement for many rows, made of the values that each row has for itself."""
-    value, place = column("value"), 0
+    value: ColumnElement[Any] = column("value", String())
+    place = 0
     found: list[ColumnElement[Any]] = []
     for name, type_ in types.items():
         one = _at(value, place, type_)
@@ -61,25 +62,21 @@ def _at(value: ColumnElement[Any], place: int, type_: TypeEngine[Any]) -> Column
 
 def packed(each: Updating, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the parameters that have the rows in them."""
-    names = each.names
     # A part of nothing would be null, and not an empty one.
     bodies = [b"."]
     taken = 2
-    listed: list[list[Any]] = []
-    if not any(each.bodies):
-        listed = [[row[name] for name in names] for row in rows]
-    else:
-        for row in rows:
-            values: list[Any] = []
-            for name, is_body in zip(names, each.bodies, strict=True):
-                value = row[name]
-                if not is_body:
-                    values.append(value)
-                elif value is None:
-                    values += (None, None)
-                else:
-                    values += (taken, len(value))
-                    taken += len(value)
-                    bodies.append(value)
-            listed.append(values)
+    columns: list[Sequence[Any]] = []
+    for name, is_body in zip(each.names, each.bodies, strict=True):
+        values = [row[name] for row in rows]
+        columns.append(values)
+        if not is_body:
+            continue
+        lengths = [None if value is None else len(value) for value in values]
+        columns.append(lengths)
+        for index, length in enumerate(lengths):
+            if length is not None:
+                bodies.append(values[index])
+                values[index] = taken
+                taken += length
+    listed = list(zip(*columns, strict=True))
     return {_ROWS: msgspec.json.encode(listed).decode(), _BODIES: b"".join(bodies)}

@@ -12,7 +12,7 @@ from asyncendpoints.stores.sql.statements import Statements
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+    from sqlalchemy import Connection, CursorResult, Executable, Row, RowMapping
 
     from asyncendpoints.job import Job
     from asyncendpoints.stores.sql.dialect import Dialect, Each
@@ -122,9 +122,9 @@ class Transaction:
         """Return what a statement finds."""
         return self.run(statement, **values).mappings().all()
 
-    def tuples(self, statement: Executable, **values: Any) -> Sequence[tuple[Any, ...]]:
-        """Return what a statement finds, without names."""
-        return [tuple(row) for row in self.run(statement, **values)]
+    def tuples(self, statement: Executable, **values: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Return what a statement finds, by the places of the columns."""
+        return self.run(statement, **values).all()
 
     def packed(self, values: Sequence[str]) -> Any:
         """Return a list as the parameter of a statement about one."""
