@@ -12,16 +12,14 @@ from asyncendpoints.stores.sql import posting, schema
 from asyncendpoints.stores.sql.addresses import found_at
 from asyncendpoints.stores.sql.callers import Callers, identity
 from asyncendpoints.stores.sql.commits import Commits
-from asyncendpoints.stores.sql.described import described
 from asyncendpoints.stores.sql.lines import Line
 from asyncendpoints.stores.sql.listening import Listening
 from asyncendpoints.stores.sql.outbox_statements import OutboxStatements
 from asyncendpoints.stores.sql.transaction import Ground
+from asyncendpoints.stores.sql.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from sqlalchemy import MetaData
 
     from asyncendpoints._core import Enqueued
     from asyncendpoints.job import Job, NewJob
@@ -34,7 +32,7 @@ _abandoned: list[object] = []
 """What a forked child has inherited, and must not close."""
 
 
-class SqlOutbox:
+class SqlOutbox(Upkeep):
     """An outbox in a SQL database.
 
     Its methods are those of `Outbox`, which documents them.
@@ -61,7 +59,6 @@ class SqlOutbox:
         self._dialect = place.dialect
         self._ground = Ground(place.dialect, place.tables, place.namespace)
         self._statements = OutboxStatements(place.tables, place.dialect)
-        self._described: MetaData | None = None
         self._closed = False
         self._users = 0
         self._connect()
@@ -91,13 +88,6 @@ class SqlOutbox:
     def address(self) -> str:
         """Where it is, without a password."""
         return self._dialect.address
-
-    @property
-    def metadata(self) -> MetaData:
-        """The tables, as this release needs them."""
-        if self._described is None:
-            self._described = described(self._ground.tables.metadata)
-        return self._described
 
     async def open(self) -> None:
         """Connect, and set up an empty database. Each `open` wants a `close`."""
