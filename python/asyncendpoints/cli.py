@@ -77,8 +77,8 @@ def _examine(options: argparse.Namespace) -> int:
 
 def _migrate(options: argparse.Namespace) -> int:
     target: str = options.target
-    store = open_store(target) if "://" in target else find_jobs(target).engine.store
-    code, text = run_migrate(store, to=options.to, only_check=options.check, as_sql=options.sql)
+    place = open_store(target) if "://" in target else find_jobs(target).tables
+    code, text = run_migrate(place, to=options.to, only_check=options.check, as_sql=options.sql)
     sys.stdout.write(text)
     return code
 

@@ -1,4 +1,4 @@
-"""What an application may do with the tables in which its store keeps jobs."""
+"""What an application may do with the tables in which its store, or its outbox, keeps jobs."""
 
 from __future__ import annotations
 
@@ -15,36 +15,43 @@ if TYPE_CHECKING:
 
 
 class Database:
-    """The part of `AsyncEndpoints` that concerns the store's tables, where it has any."""
+    """The part of `AsyncEndpoints` that concerns tables, where the store has any, or else the outbox."""
 
     engine: Engine
+
+    @property
+    def tables(self) -> Migratable | None:
+        """Whatever has tables: the store, or else the outbox; None where neither has."""
+        for place in (self.engine.store, self.engine.outbox):
+            if isinstance(place, Migratable):
+                return place
+        return None
 
     @property
     def metadata(self) -> MetaData:
         """The tables in which jobs are kept, for alembic's `target_metadata`; each access returns the same object.
 
         Raises:
-            ConfigurationError: The store has no tables.
+            ConfigurationError: There are none.
         """
-        store = self.engine.store
-        if not isinstance(store, Migratable):
+        if self.tables is None:
             raise ConfigurationError(
-                f"the {store.traits.name} store keeps jobs in no tables, so it has no metadata; SQL stores have"
+                f"the {self.engine.store.traits.name} store keeps jobs in no tables, so there is no metadata; SQL "
+                "stores have some, and outboxes"
             )
-        return store.metadata
+        return self.tables.metadata
 
     async def migrate(self, to: str = HEAD) -> Migration | None:
-        """Make the store's tables those of another version, while nobody else does; it need not be started.
+        """Make the tables those of another version, while nobody else does; it need not be started.
 
         Args:
             to: A version, `head` for the one that this release needs, or `base`, which drops the tables with all jobs.
 
         Returns:
-            The versions before and after; None where the store has no tables, and so nothing to migrate.
+            The versions before and after; None where neither the store nor the outbox has tables.
 
         Raises:
             ConfigurationError: This release does not know the version, or that which the tables have.
             StoreUnavailable: The database cannot be used.
         """
-        store = self.engine.store
-        return await store.migrate(to) if isinstance(store, Migratable) else None
+        return None if self.tables is None else await self.tables.migrate(to)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from asyncendpoints.stores.versions import Migratable
 
 if TYPE_CHECKING:
-    from asyncendpoints.stores.base import Store
     from asyncendpoints.stores.versions import Migration, Versions
 
 DONE: Final = 0
@@ -17,11 +16,11 @@ BEHIND: Final = 4
 """The exit code where the tables have another version than this release needs."""
 
 
-def run_migrate(store: Store, *, to: str, only_check: bool, as_sql: bool) -> tuple[int, str]:
-    """Take a store's tables to another version.
+def run_migrate(place: object, *, to: str, only_check: bool, as_sql: bool) -> tuple[int, str]:
+    """Take tables to another version.
 
     Args:
-        store: The application's, closed.
+        place: What has the tables, if anything.
         to: A version, `head` or `base`.
         only_check: Whether to say only which version the tables have.
         as_sql: Whether to print the statements instead.
@@ -33,14 +32,14 @@ def run_migrate(store: Store, *, to: str, only_check: bool, as_sql: bool) -> tup
         ConfigurationError: This release does not know a version.
         StoreUnavailable: The database cannot be used.
     """
-    if not isinstance(store, Migratable):
-        return DONE, f"The {store.traits.name} store has no tables, and nothing to migrate.\n"
+    if not isinstance(place, Migratable):
+        return DONE, "This store has no tables, and nothing to migrate.\n"
     if only_check:
-        found = asyncio.run(store.versions())
+        found = asyncio.run(place.versions())
         return DONE if found.fit else BEHIND, f"{_checked(found)}\n"
     if as_sql:
-        return DONE, asyncio.run(store.migration(to))
-    return DONE, f"{_done(asyncio.run(store.migrate(to)))}\n"
+        return DONE, asyncio.run(place.migration(to))
+    return DONE, f"{_done(asyncio.run(place.migrate(to)))}\n"
 
 
 def _checked(versions: Versions) -> str:

@@ -115,7 +115,7 @@ async def test_a_store_without_tables_has_nothing_to_migrate(capsys: pytest.Capt
 def test_the_command_says_so_of_a_store_without_tables(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0: a deployment's script need not ask which store it is."""
     assert cli.main(["migrate", "memory://"]) == 0
-    assert capsys.readouterr().out == "The memory store has no tables, and nothing to migrate.\n"
+    assert capsys.readouterr().out == "This store has no tables, and nothing to migrate.\n"
 
 
 def test_an_application_hands_out_its_tables(url: str) -> None:
@@ -126,3 +126,12 @@ def test_an_application_hands_out_its_tables(url: str) -> None:
     assert {"shop_jobs", "shop_runs", "shop_version"} <= set(names)
     assert all(name.startswith("shop_") for name in names)
     assert isinstance(jobs.engine.store, SqlStore)
+
+
+async def test_the_outbox_of_a_store_without_tables_has_them(url: str) -> None:
+    """An application whose jobs are elsewhere migrates its outbox, and hands out its tables."""
+    jobs = AsyncEndpoints("memory://", outbox=url)
+    assert "asyncendpoints_outbox" in jobs.metadata.tables
+    done = await jobs.migrate()
+    assert done is not None
+    assert (done.before, done.after) == (None, "0001")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreTraits
@@ -14,34 +14,28 @@ from asyncendpoints.stores.sql import reading, schema
 from asyncendpoints.stores.sql.addresses import found_at
 from asyncendpoints.stores.sql.callers import Callers, identity
 from asyncendpoints.stores.sql.commits import Commits
-from asyncendpoints.stores.sql.described import described
 from asyncendpoints.stores.sql.lines import Line
 from asyncendpoints.stores.sql.listening import Listening
 from asyncendpoints.stores.sql.renewing import Renewing
 from asyncendpoints.stores.sql.transaction import Ground
+from asyncendpoints.stores.sql.upkeep import Upkeep
 from asyncendpoints.stores.sql.watching import Watching
-from asyncendpoints.stores.versions import HEAD
 from asyncendpoints.stores.wakes import Listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import Engine, MetaData
+    from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from asyncendpoints.stores.lease_table import Moment
     from asyncendpoints.stores.sql.dialect import Notice
-    from asyncendpoints.stores.sql.transaction import News, Transaction
-    from asyncendpoints.stores.versions import Migration, Versions
-
-T = TypeVar("T")
+    from asyncendpoints.stores.sql.transaction import News
 
 _stores: weakref.WeakSet[SqlLife] = weakref.WeakSet()
 _abandoned: list[object] = []
 """What a forked child has inherited: closing it here could disturb the parent's files, so it is kept and never used."""
 
 
-class SqlLife:
+class SqlLife(Upkeep):
     """What the SQL store is made of, without its operations.
 
     Args:
@@ -72,7 +66,6 @@ class SqlLife:
             lossless_wakeups=False,
             renews_under_held_gil=False,
         )
-        self._described: MetaData | None = None
         self._closed = False
         self._users = 0
         self._start_over()
@@ -144,33 +137,6 @@ class SqlLife:
         await asyncio.to_thread(self._listening.stop)
         await asyncio.to_thread(self._renewing.stop)
         for line in (self._writes, self._reads, self._looks):
-            await line.close()
-
-    @property
-    def metadata(self) -> MetaData:
-        """The tables, as this release needs them."""
-        if self._described is None:
-            self._described = described(self._tables.metadata, self._dialect.name)
-        return self._described
-
-    async def versions(self) -> Versions:
-        """Return which version the tables have."""
-        return await self._apart(schema.versions)
-
-    async def migrate(self, to: str = HEAD) -> Migration:
-        """Make the tables those of another version, while nobody else does."""
-        return await self._apart(lambda tx: schema.migrate(tx, to))
-
-    async def migration(self, to: str = HEAD) -> str:
-        """Return the statements that `migrate` would execute."""
-        return await self._apart(lambda tx: schema.migration(tx, to))
-
-    async def _apart(self, do: Callable[[Transaction], T]) -> T:
-        """Do something without being open, in a transaction that nothing else is joined to."""
-        line = self._line("asyncendpoints-migrates", writes=True)
-        try:
-            return await line.call(do)
-        finally:
             await line.close()
 
     async def ping(self) -> None:

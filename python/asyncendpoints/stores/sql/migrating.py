@@ -42,8 +42,9 @@ def migrate(connection: Connection, tables: Tables, *, found: str | None, to: st
     Raises:
         ConfigurationError: This release does not know one of the versions.
     """
-    if _lacks_schema(connection, tables):
-        connection.execute(CreateSchema(tables.metadata.schema))
+    missing = _missing_schema(connection, tables)
+    if missing is not None:
+        connection.execute(missing)
     tables.version.create(connection, checkfirst=True)
     _run(tables, found, to, connection=connection)
 
@@ -61,15 +62,16 @@ def statements(connection: Connection, tables: Tables, *, found: str | None, to:
         ConfigurationError: This release does not know one of the versions.
     """
     written = StringIO()
-    if _lacks_schema(connection, tables):
-        written.write(f"{CreateSchema(tables.metadata.schema).compile(connection)};\n\n")
+    missing = _missing_schema(connection, tables)
+    if missing is not None:
+        written.write(f"{missing.compile(connection)};\n\n")
     _run(tables, found, to, dialect=connection.dialect, as_sql=True, output_buffer=written, starting_rev=found)
     return written.getvalue()
 
 
-def _lacks_schema(connection: Connection, tables: Tables) -> bool:
+def _missing_schema(connection: Connection, tables: Tables) -> CreateSchema | None:
     schema = tables.metadata.schema
-    return schema is not None and not inspect(connection).has_schema(schema)
+    return None if schema is None or inspect(connection).has_schema(schema) else CreateSchema(schema)
 
 
 def _scripts() -> ScriptDirectory:
