@@ -25,6 +25,8 @@ CONFLICTS: Final = 12
 FIRST_JITTER: Final = 0.002
 LONGEST_JITTER: Final = 0.1
 """Seconds that a transaction which others were in the way of waits at most, so that they do not meet again."""
+LOSSES: Final = 3
+"""How often a transaction is done again whose connection was lost."""
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.5
 """Seconds between two attempts to reach a server that was there a moment ago."""
@@ -50,12 +52,14 @@ class Attempts:
         """Do something in a transaction and commit it.
 
         Whatever was done before the commit is undone where the connection is lost, and done again with the next one,
-        once. A commit that was not answered is looked for, because it may have been done.
+        a few times, while the database's patience lasts. A commit that was not answered is looked for: it may have been
+        done.
 
         Returns:
             The answer, and what is to be told.
         """
         conflicts, losses = 0, 0
+        deadline = time.monotonic() + self._ground.dialect.patience
         while True:
             try:
                 return self._once(do)
@@ -64,7 +68,7 @@ class Attempts:
                 if trouble is Trouble.CONFLICT and conflicts < CONFLICTS:
                     time.sleep(random.uniform(0.0, min(FIRST_JITTER * 2**conflicts, LONGEST_JITTER)))  # noqa: S311
                     conflicts += 1
-                elif trouble is Trouble.LOST and not losses:
+                elif trouble is Trouble.LOST and losses < LOSSES and time.monotonic() < deadline:
                     losses += 1
                 else:
                     raise
