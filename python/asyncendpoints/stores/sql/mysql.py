@@ -108,7 +108,7 @@ class Mysql:
             database=address.database,
         )
         # Whatever is given back has been committed or rolled back: no further way to the server for that.
-        return create_engine(
+        engine = create_engine(
             url,
             connect_args=arguments,
             isolation_level=level,
@@ -117,6 +117,10 @@ class Mysql:
             pool_reset_on_return=None,
             hide_parameters=True,
         )
+        if level == "AUTOCOMMIT":
+            # Nor is there anything to commit, for which SQLAlchemy would ask the server after each look.
+            engine.dialect.do_commit = engine.dialect.do_rollback = _do_nothing
+        return engine
 
     def _listen_to(self, engine: Engine, *, writes: bool) -> None:
         seconds = max(int(self._address.timeout / 2), 1)
@@ -244,6 +248,11 @@ class Mysql:
     def explain(self, error: Exception) -> StoreUnavailable:
         """Return in a sentence why the database did not do its work."""
         return StoreUnavailable(f"the database {self.address} could not be used: {mysql_errors.sentence(error)}")
+
+
+def _do_nothing(dbapi_connection: object) -> None:
+    """Commit or roll back where each statement is a transaction of its own."""
+    del dbapi_connection
 
 
 def _end_turns(connection: Any, record: Any) -> None:
