@@ -122,6 +122,9 @@ class Engine(Questions):
             await self.store.ping()
         except StoreUnavailable as error:
             reasons.append(f"the store does not answer: {error}")
+        except ConfigurationError as error:
+            # Somebody has taken its tables to another version, or dropped them.
+            reasons.append(str(error))
         return reasons
 
     # Life.

@@ -126,15 +126,16 @@ async def test_newer_tables_are_refused_in_a_sentence(database: SqlDatabase) -> 
 
 
 async def test_a_running_process_notices_that_the_tables_changed(database: SqlDatabase) -> None:
-    """A ping fails once somebody has taken the tables to another version."""
-    store = SqlStore(database.url)
-    await store.open()
-    await store.ping()
-    with later_release():
-        await SqlStore(database.url).migrate()
-    with pytest.raises(ConfigurationError, match="have version 0002"):
-        await store.ping()
-    await store.close()
+    """A process is ready no more once somebody has taken the tables to another version, and says why."""
+    jobs = AsyncEndpoints(database.url, worker=False)
+    async with jobs:
+        assert await jobs.engine.check_ready() == []
+        with later_release():
+            await SqlStore(database.url).migrate()
+        (reason,) = await jobs.engine.check_ready()
+        assert "have version 0002" in reason
+        with pytest.raises(ConfigurationError, match="have version 0002"):
+            await jobs.engine.store.ping()
 
 
 async def test_another_program_s_version_table_is_left_alone(database: SqlDatabase) -> None:
