@@ -14,6 +14,7 @@ from asyncendpoints.stores.sql import reading, schema
 from asyncendpoints.stores.sql.addresses import found_at
 from asyncendpoints.stores.sql.callers import Callers, identity
 from asyncendpoints.stores.sql.commits import Commits
+from asyncendpoints.stores.sql.counting import Counting
 from asyncendpoints.stores.sql.lines import Line
 from asyncendpoints.stores.sql.listening import Listening
 from asyncendpoints.stores.sql.renewing import Renewing
@@ -58,6 +59,7 @@ class SqlLife(Upkeep):
         self.namespace = place.namespace
         self._tables = place.tables
         self._ground = Ground(place.dialect, place.tables, place.namespace)
+        self._counting = Counting(place.tables, place.dialect)
         self._traits = StoreTraits(
             name=self._dialect.name,
             address=self._dialect.address,

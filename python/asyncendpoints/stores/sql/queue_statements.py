@@ -25,7 +25,7 @@ from asyncendpoints.stores.sql.tables import IN_PROGRESS, LATEST, QUEUED, SCHEDU
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect, Executable, Select
+    from sqlalchemy import ColumnElement, CompoundSelect, Executable
     from sqlalchemy.sql.elements import BindParameter
 
     from asyncendpoints.stores.sql.dialect import Dialect
@@ -52,14 +52,6 @@ RUN = {
 def _code(state: int) -> ColumnElement[int]:
     """Return a state as it stands in the condition of an index, which a parameter would hide from it."""
     return literal_column(str(state), Integer)
-
-
-_NONE: ColumnElement[int] = literal_column("0", BigInteger)
-
-
-def _time(place: ColumnElement[int]) -> ColumnElement[int]:
-    """Return the time in a place."""
-    return place.op("&")(literal_column(str(LATEST), BigInteger))
 
 
 def _heads(number: int) -> list[BindParameter[str]]:
@@ -127,30 +119,6 @@ class QueueStatements:
         self.waiting = select(func.count()).where(
             self._here, c.queue == bindparam("queue"), c.state.in_([_code(SCHEDULED), _code(QUEUED)])
         )
-        self.counts = self._counts_in_parts() if dialect.counts_in_parts else self._counts()
-
-    def _counts(self) -> Select[*tuple[Any, ...]]:
-        c = self._tables.jobs.c
-        return (
-            select(c.queue, c.state, func.count(), func.min(_time(c.place)))
-            .where(self._here)
-            .group_by(c.queue, c.state)
-        )
-
-    def _counts_in_parts(self) -> CompoundSelect[Any]:
-        c = self._tables.jobs.c
-        waiting = self._counts().where(c.state.in_([_code(SCHEDULED), _code(QUEUED)]))
-        running = (
-            select(c.queue, _code(IN_PROGRESS), func.count(), _NONE)
-            .where(self._here, c.lease_until.is_not(None))
-            .group_by(c.queue)
-        )
-        ended = (
-            select(c.queue, c.state, func.count(), _NONE)
-            .where(self._here, c.prune_at.is_not(None))
-            .group_by(c.queue, c.state)
-        )
-        return union_all(waiting, running, ended)
 
     def heads(self, number: int) -> CompoundSelect[Any]:
         """For each of so many queues: its number, when its next scheduled job is due, and whether it is paused."""

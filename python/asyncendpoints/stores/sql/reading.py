@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints._core import Page, is_job_id
 from asyncendpoints.job import TERMINAL_STATES
-from asyncendpoints.stores.base import StoreStats
-from asyncendpoints.stores.sql.tables import LATEST, QUEUED, SCHEDULED, STATE_CODES, STATES, state_of
+from asyncendpoints.stores.sql.tables import STATE_CODES, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from asyncendpoints.job import Job, JobState
+    from asyncendpoints.job import Job
     from asyncendpoints.stores.base import JobFilter
     from asyncendpoints.stores.sql.transaction import News, Transaction
 
@@ -84,16 +83,3 @@ def _parsed(cursor: str | None) -> tuple[int, str] | None:
     if not (age.isascii() and age.isdigit() and len(age) <= 18 and is_job_id(job_id)):
         return None
     return int(age), job_id
-
-
-def stats(tx: Transaction, *, now: int | None) -> StoreStats:
-    """Return how many jobs are in each state of each queue, and since when the oldest waits that could be claimed."""
-    time = tx.time(now)
-    counts: dict[str, dict[JobState, int]] = {}
-    oldest: dict[str, int] = {}
-    for queue, state, number, least in tx.tuples(tx.statements.queues.counts):
-        counts.setdefault(queue, dict.fromkeys(STATES, 0))[state_of(state)] = number
-        # A scheduled job whose time has come waits too: nobody has claimed since then.
-        if state == QUEUED or (state == SCHEDULED and least <= min(time, LATEST)):
-            oldest[queue] = min(least, oldest.get(queue, least))
-    return StoreStats(counts, oldest)

@@ -151,7 +151,7 @@ class SqlStore(SqlExamination):
 
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages for every queue."""
-        return await self._looks.call(lambda tx: reading.stats(tx, now=now))
+        return await self._looks.call(lambda tx: self._counting.stats(tx, now=now))
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:
         """Drop payloads and results past their retention where the key keeps the record."""
