@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
     from asyncendpoints.engine import Engine
+    from asyncendpoints.stores.outbox import Outbox
     from asyncendpoints.stores.versions import Migration
 
 
@@ -18,6 +19,11 @@ class Database:
     """The part of `AsyncEndpoints` that concerns tables, where the store has any, or else the outbox."""
 
     engine: Engine
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Where submissions of your own transactions wait for their way to the store; None where there is none."""
+        return self.engine.outbox
 
     @property
     def tables(self) -> Migratable | None:

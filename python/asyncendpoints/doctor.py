@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints.app import AsyncEndpoints
     from asyncendpoints.stores.base import Store
+    from asyncendpoints.stores.outbox import Outbox, OutboxStats
 
 SOUND: Final = 0
 """The exit code where nothing was found."""
@@ -22,6 +23,8 @@ UNREACHABLE: Final = 1
 """The exit code where the store does not answer."""
 FOUND: Final = 4
 """The exit code where risks, or damage, were found."""
+LONGEST_WAIT: Final = 60.0
+"""Seconds that a submission may wait in an outbox before somebody should look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ class Diagnosis:
     """Whether several processes see the same jobs."""
     durability: str | None = None
     """What an accepted job survives; None where the store was not reached."""
+    outbox: OutboxStats | None = None
+    """What waits in the outbox, where there is one."""
     risks: list[Risk] = field(default_factory=list[Risk])
     """What may cost accepted jobs, the worst first."""
 
@@ -70,14 +75,16 @@ class Check:
         return FOUND if self.findings else SOUND
 
 
-async def diagnose(store: Store) -> Diagnosis:
+async def diagnose(store: Store, outbox: Outbox | None = None) -> Diagnosis:
     """Find out what a store does for accepted jobs.
 
     Args:
         store: It is opened, and closed again.
+        outbox: So is this, where there is one.
     """
     name, shared = store.traits.name, store.traits.shared
     try:
+        waiting = None if outbox is None else await _stats(outbox)
         await store.open()
         await store.ping()
         facts: Mapping[str, str] = await store.inspect() if isinstance(store, Examinable) else {}
@@ -87,12 +94,43 @@ async def diagnose(store: Store) -> Diagnosis:
             reachable=True,
             version=_version(facts),
             durability=store.traits.durability,
-            risks=await store.risks() if isinstance(store, Examinable) else [],
+            outbox=waiting,
+            risks=[
+                *(await store.risks() if isinstance(store, Examinable) else []),
+                *_risks_of(waiting),
+            ],
         )
     except StoreUnavailable as error:
         return Diagnosis(store=name, shared=shared, reachable=False, trouble=str(error))
     finally:
         await store.close()
+
+
+async def _stats(outbox: Outbox) -> OutboxStats:
+    try:
+        await outbox.open()
+        return await outbox.stats()
+    finally:
+        await outbox.close()
+
+
+def _risks_of(outbox: OutboxStats | None) -> list[Risk]:
+    found: list[Risk] = []
+    if outbox is not None and outbox.oldest_for is not None and outbox.oldest_for > LONGEST_WAIT:
+        found.append(
+            Risk(
+                f"Submissions wait in the outbox, the oldest for {outbox.oldest_for:.0f} s.",
+                "A relay moves them in every started process: is one running, does its store answer, is a queue full?",
+            )
+        )
+    if outbox is not None and outbox.refused:
+        found.append(
+            Risk(
+                f"The store has refused {outbox.refused} submissions of the outbox, which are kept as failed jobs.",
+                "The log of the relay named each, with the reason; redrive those that are to be run.",
+            )
+        )
+    return found
 
 
 async def check(store: Store) -> Check:
@@ -131,7 +169,7 @@ def run_doctor(jobs: AsyncEndpoints, *, as_json: bool) -> tuple[int, str]:
     Returns:
         The exit code, and what to print.
     """
-    found = asyncio.run(diagnose(jobs.engine.store))
+    found = asyncio.run(diagnose(jobs.engine.store, jobs.engine.outbox))
     return found.exit_code, _as_json(asdict(found)) if as_json else _told(found)
 
 
@@ -161,6 +199,8 @@ def _told(found: Diagnosis) -> str:
         lines.append(f"Durability: {found.durability}")
     if not found.shared:
         lines.append("Every process has jobs of its own.")
+    if found.outbox is not None:
+        lines.append(f"Outbox: {found.outbox.waiting} submissions wait to be moved to the store.")
     for risk in found.risks:
         lines += [f"Risk: {risk.what}", f"      {risk.remedy}"]
     if not found.risks and found.shared:

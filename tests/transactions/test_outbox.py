@@ -13,6 +13,7 @@ from asyncendpoints import AsyncEndpoints, JobContext, JobNotFound, QueueFull, S
 from asyncendpoints.relay import Relay
 from asyncendpoints.settings import make_settings
 from asyncendpoints.stores.memory import MemoryStore
+from asyncendpoints.stores.outbox import OutboxStats
 from asyncendpoints.stores.sql.outbox import SqlOutbox
 from asyncendpoints.testing import FaultyStore, VirtualClock
 from tests.support.callers import KINDS, caller
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Enqueued, NewJob
     from asyncendpoints.stores.base import Store
-    from asyncendpoints.stores.outbox import OutboxStats
     from tests.transactions.conftest import Database
 
 DAY = 24 * 3600 * 1000
@@ -125,7 +125,7 @@ async def test_a_key_of_another_submission_fails_the_job_and_stops_nobody(sqlite
         failed = await jobs.wait(refused.job.job_id, PATIENCE)
         assert (failed.state, failed.request_id) == ("failed", "key")
         assert problem(failed)["type"].endswith("idempotency-key-reused")
-        assert await stats(jobs) == type(await stats(jobs))(waiting=0, oldest_at=None, refused=1)
+        assert await stats(jobs) == OutboxStats(waiting=0, oldest_for=None, refused=1)
         again = await jobs.redrive(refused.job.job_id)
         assert (await jobs.wait(again.job_id, PATIENCE)).result == b"2"
 

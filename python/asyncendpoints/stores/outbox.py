@@ -77,8 +77,8 @@ class OutboxStats:
 
     waiting: int
     """How many submissions wait to be moved to the store."""
-    oldest_at: int | None
-    """Since when the oldest of them waits, in UTC milliseconds."""
+    oldest_for: float | None
+    """For how many seconds the oldest of them has waited, by the database's clock; None where none waits."""
     refused: int
     """How many the store has refused, which are kept to be looked at."""
 

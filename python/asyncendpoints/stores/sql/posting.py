@@ -126,4 +126,5 @@ def prune(tx: Transaction, statements: OutboxStatements, *, limit: int, now: int
 def stats(tx: Transaction, statements: OutboxStatements) -> OutboxStats:
     """Return how many entries there are."""
     ((waiting, oldest_at, refused),) = tx.tuples(statements.stats)
-    return OutboxStats(waiting, oldest_at, refused)
+    oldest_for = None if oldest_at is None else max(tx.time(None) - oldest_at, 0) / 1000
+    return OutboxStats(waiting, oldest_for, refused)
