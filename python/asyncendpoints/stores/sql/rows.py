@@ -26,21 +26,13 @@ if TYPE_CHECKING:
 
 KEY_MS: Final = 24 * 60 * 60 * 1_000
 """How long a key is remembered after its job's creation, at least (IDM-4)."""
-_LATER: Final[dict[str, Any]] = dict.fromkeys(
-    (
-        "lease_until", "claim_id", "cancel_requested_at", "started_at", "finished_at", "expires_at", "strip_at",
-        "prune_at", "run_started_at", "run_finished_at", "run_outcome", "run_worker", "run_error", "settled_fence",
-        "settled_nonce", "settled_to", "progress", "result", "result_meta",
-    )
-)  # fmt: skip
-"""What a new job does not have yet."""
 NEW: Final = (
     "namespace", "job_id", "queue", "state", "place", "ready_at", "version", "priority", "attempt", "max_attempts",
     "fence", "created_at", "updated_at", "scheduled_at", "stripped", "timeout_ms", "retention_completed_ms",
     "retention_failed_ms", "handler", "owner", "scope", "request_id", "fingerprint", "key_digest", "redrive_of",
     "origin", "request", "payload",
 )  # fmt: skip
-"""What a new job has."""
+"""What a new job has. All else comes later."""
 
 
 def digest(scope: str, key: str) -> str:
@@ -56,7 +48,6 @@ def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
     state = SCHEDULED if delay_ms else QUEUED
     key = job.key
     return {
-        **_LATER,
         "namespace": namespace,
         "job_id": job.job_id,
         "queue": job.queue,
@@ -86,6 +77,34 @@ def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
         "request": job.request,
         "payload": job.payload,
     }
+
+
+def new_job(row: Mapping[str, Any]) -> Job:
+    """Return the job of such a row."""
+    return Job(
+        job_id=row["job_id"],
+        handler=row["handler"],
+        queue=row["queue"],
+        state=state_of(row["state"]),
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        priority=row["priority"],
+        max_attempts=row["max_attempts"],
+        timeout_ms=row["timeout_ms"],
+        retention_completed_ms=row["retention_completed_ms"],
+        retention_failed_ms=row["retention_failed_ms"],
+        scheduled_at=row["scheduled_at"],
+        due_at=row["scheduled_at"],
+        scope=row["scope"],
+        request_id=row["request_id"],
+        fingerprint=row["fingerprint"],
+        owner=row["owner"],
+        redrive_of=row["redrive_of"],
+        origin=row["origin"],
+        request=row["request"],
+        payload=row["payload"],
+    )
 
 
 def end_times(row: Mapping[Any, Any], to: int, now: int) -> dict[str, int | None]:

@@ -140,7 +140,7 @@ class Sqlite:
         given = {**given, **same}
         if isinstance(each, Updating):
             return connection.exec_driver_sql(sql, values_of({**given, **packed(each, rows)})).rowcount
-        return connection.exec_driver_sql(sql, [values_of({**given, **row}) for row in rows]).rowcount
+        return connection.exec_driver_sql(sql, list(map(values_of, rows))).rowcount
 
     def begin(self, connection: Connection) -> Begun:
         """Return the time; the transaction has its turn to write already."""

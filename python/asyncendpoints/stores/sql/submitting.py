@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncendpoints._core import Enqueued
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.dialect import Overtaken
-from asyncendpoints.stores.sql.rows import digest, new_row
+from asyncendpoints.stores.sql.rows import digest, new_job, new_row
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, n
         # Somebody's are there, and this transaction began too early to see them.
         raise Overtaken
     _tell(tx, added)
+    found = {row["job_id"]: new_job(row) for row in added}
     # The same job may be the answer more than once.
-    rows = list({row["job_id"]: row for _, row in answers if row is not None}.values())
-    found = {job.job_id: job for job in tx.jobs(rows)}
+    others = {row["job_id"]: row for _, row in answers if row is not None and row["job_id"] not in found}
+    found.update((job.job_id, job) for job in tx.jobs(list(others.values())))
     return [Enqueued(word, None if row is None else found[row["job_id"]]) for word, row in answers]  # pyright: ignore[reportArgumentType] (the words are below)
 
 
