@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from sqlalchemy import ARRAY, String, bindparam, column, func, literal_column, select
 from sqlalchemy import cast as cast_
@@ -39,6 +39,10 @@ def given(types: Mapping[str, TypeEngine[Any]], arrays: Mapping[str, str]) -> di
     return {"ns": found.c.ns, **{name: found.c[name] for name in types}}
 
 
+_Key: TypeAlias = tuple[str, frozenset[str]]
+"""A driver, which may be the user's and not the store's, and what all rows have in common."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Variant:
     """A statement as a driver takes it."""
@@ -56,7 +60,7 @@ class EachArray(Each):
 
     make: Callable[[Mapping[str, ColumnElement[Any]]], Executable]
     types: Mapping[str, TypeEngine[Any]]
-    variants: dict[frozenset[str], _Variant] = field(default_factory=dict[frozenset[str], _Variant])
+    variants: dict[_Key, _Variant] = field(default_factory=dict[_Key, _Variant])
 
     def run(
         self, connection: Connection, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any]
@@ -69,11 +73,12 @@ class EachArray(Each):
         columns = {name: [row[name] for row in rows] for name in self.names}
         number = len(rows)
         common = frozenset(name for name in self.names[1:] if columns[name].count(columns[name][0]) == number)
-        if common not in self.variants and len(self.variants) >= VARIANTS:
-            common = frozenset()
-        variant = self.variants.get(common)
+        driver = connection.dialect.driver
+        if (driver, common) not in self.variants and len(self.variants) >= VARIANTS:
+            common = frozenset[str]()
+        variant = self.variants.get((driver, common))
         if variant is None:
-            variant = self.variants[common] = self._variant(connection, common)
+            variant = self.variants[driver, common] = self._variant(connection, common)
         values = {
             **variant.fixed,
             **same,
