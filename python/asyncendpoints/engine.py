@@ -161,7 +161,8 @@ class Engine(Questions):
             self._worker = Worker(self.store, self.registry, self.settings, self.clock)
         self._signals = ShutdownSignals(self._signaled)
         name = None if self._worker is None else self._worker.name
-        _log.info("%s", describe_start(self.store.traits, self.settings, self.registry.queues, name))
+        address = None if self.outbox is None else self.outbox.address
+        _log.info("%s", describe_start(self.store.traits, self.settings, self.registry.queues, name, address))
 
     async def _open(self) -> None:
         if not self._opened:

@@ -21,7 +21,9 @@ def format_queues(queues: Sequence[str] | Mapping[str, int]) -> str:
     return ",".join(queues)
 
 
-def describe_start(traits: StoreTraits, settings: Settings, queues: Sequence[str], worker: str | None) -> str:
+def describe_start(
+    traits: StoreTraits, settings: Settings, queues: Sequence[str], worker: str | None, outbox: str | None = None
+) -> str:
     """Return the one line of a start.
 
     Args:
@@ -29,12 +31,14 @@ def describe_start(traits: StoreTraits, settings: Settings, queues: Sequence[str
         settings: Concurrency, and queues with weights.
         queues: The queues of the registered handlers, on which a worker works that was not told others.
         worker: The worker's name; None where this process has none.
+        outbox: Where the outbox is; None where there is none.
     """
     address = f" at {traits.address}" if traits.address else ""
+    relayed = "" if outbox is None else f", outbox at {outbox}"
     process = f"{multiprocessing.current_process().name} (process {os.getpid()})"
     if worker is None:
         work = "no worker"
     else:
         names = format_queues(settings.queues or queues) or "none yet"
         work = f"{worker}, queues {names}, {settings.concurrency} jobs at once"
-    return f"started in {process}: {traits.name} store{address}; {work}. {traits.durability}"
+    return f"started in {process}: {traits.name} store{address}{relayed}; {work}. {traits.durability}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asyncendpoints import AsyncEndpoints, JobContext, JobNotFound, QueueFull, StoreRefused
+from asyncendpoints.doctor import diagnose
 from asyncendpoints.relay import Relay
 from asyncendpoints.settings import make_settings
 from asyncendpoints.stores.memory import MemoryStore
@@ -298,3 +299,30 @@ async def test_a_commit_wakes_the_relay(sqlite: Database) -> None:
     leave()
     await outbox.close()
     await jobs.engine.store.close()
+
+
+async def test_doctor_tells_what_waits_and_what_was_refused(sqlite: Database) -> None:
+    """What waits for long, or was refused, is a risk that is told; an outbox where all goes well is none."""
+    outbox = SqlOutbox(sqlite.url)
+    jobs = AsyncEndpoints("memory://", outbox=outbox, worker=False)
+    jobs.handler("work")(lambda: None)
+    async with caller("Session", **sqlite.urls) as user:
+        await jobs.submit("work", session=user.session)
+        await user.commit()
+        assert (await diagnose(MemoryStore(), outbox)).risks == []
+        await user.run("UPDATE asyncendpoints_outbox SET written_at = written_at - 100000")
+        await user.run(
+            "INSERT INTO asyncendpoints_outbox (namespace, job_id, queue, written_at, ready_at, turn, problem, record) "
+            "VALUES ('default', 'x', 'default', 0, 0, 1, '{}', '')"
+        )
+        await user.commit()
+    found = await diagnose(MemoryStore(), outbox)
+    assert found.outbox is not None
+    assert (found.outbox.waiting, found.outbox.refused) == (1, 1)
+    assert [risk.what.partition(",")[0] for risk in found.risks] == [
+        "Submissions wait in the outbox",
+        "The store has refused 1 submissions of the outbox",
+    ]
+    assert found.exit_code == 4
+    await jobs.engine.store.close()
+    await outbox.close()

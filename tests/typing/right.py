@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_type
 
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -53,6 +54,7 @@ def owner_of(request: Request) -> str | None:
 
 jobs = AsyncEndpoints("memory://", owner=owner_of, concurrency=10, lease_for=15.0, queues=("default", "reports"))
 other = AsyncEndpoints(MemoryStore())
+with_outbox = AsyncEndpoints("redis://localhost", outbox=create_async_engine("postgresql+asyncpg://localhost/shop"))
 bare = AsyncEndpoints()
 
 
@@ -128,6 +130,11 @@ async def use() -> None:
     assert_type(job.result, bytes | None)
     assert_type(await jobs.cancel(job.job_id), Cancellation)
     assert_type(await jobs.redrive(job.job_id), Job)
+    async with AsyncSession(create_async_engine("sqlite+aiosqlite:///jobs.db")) as session:
+        assert_type(await jobs.submit(order, Order("book", 2), session=session), Submission)
+        assert_type(
+            await jobs.submit_many(order, [Order("book", 2)], session=await session.connection()), list[Submission]
+        )
     assert_type(await jobs.wait(job.job_id, timeout=3), Job)
     assert_type(current_job.get(), JobContext[Any] | None)
     async with jobs as same:
