@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from asyncendpoints._core import Cancellation
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.relay import move_now
 from asyncendpoints.stores.outbox import Transactional
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from asyncendpoints._core import Cancellation
     from asyncendpoints.job import Job
     from asyncendpoints.stores.base import Store
     from asyncendpoints.stores.outbox import Outbox
@@ -118,4 +118,7 @@ async def cancel(store: Store, outbox: Outbox | None, job_id: str, *, now: int |
     if answer.word != "missing" or outbox is None:
         return answer
     known = await move_now(store, outbox, job_id, now=now)
-    return await store.cancel(known, now=now)
+    answer = await store.cancel(known, now=now)
+    kept = await outbox.find(job_id, now=now) if answer.word == "missing" else None
+    # One that the store has refused has failed, and is to be found in the outbox alone.
+    return answer if kept is None or isinstance(kept, str) else Cancellation("refused", kept)

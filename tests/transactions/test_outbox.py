@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncendpoints import AsyncEndpoints, JobContext, JobNotFound, QueueFull, StoreRefused
+from asyncendpoints import AsyncEndpoints, JobContext, JobNotCancelable, JobNotFound, QueueFull, StoreRefused
 from asyncendpoints.doctor import diagnose
 from asyncendpoints.relay import Relay
 from asyncendpoints.settings import make_settings
@@ -127,6 +127,8 @@ async def test_a_key_of_another_submission_fails_the_job_and_stops_nobody(sqlite
         assert (failed.state, failed.request_id) == ("failed", "key")
         assert problem(failed)["type"].endswith("idempotency-key-reused")
         assert await stats(jobs) == OutboxStats(waiting=0, oldest_for=None, refused=1)
+        with pytest.raises(JobNotCancelable):
+            await jobs.cancel(refused.job.job_id)
         again = await jobs.redrive(refused.job.job_id)
         assert (await jobs.wait(again.job_id, PATIENCE)).result == b"2"
 
