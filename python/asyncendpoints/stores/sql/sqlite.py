@@ -83,7 +83,7 @@ class Sqlite:
     """
 
     name = "sqlite"
-    looks_first = True
+    looks_first = False
     locks = False
     counts_in_parts = False
     claims_in_one = False
