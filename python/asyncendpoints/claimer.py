@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.observability.logging import log_safely
 from asyncendpoints.timing import Backoff, end_task, wait_for_event
 
 if TYPE_CHECKING:
@@ -53,13 +54,16 @@ class Claimer:
         # The queues have more than the last claim took.
         self._more = False
         self._asked = 0
+        # Counts what makes an answer out of date that says that there is no more: claims that begin, and wake-ups.
+        self._moment = 0
         self._stopping = asyncio.Event()
         self._timer: Timer | None = None
+        self._wakes_at = inf
         # Weights are shared by one claim after the other.
         self._most = slots if claiming.shared else (slots + 1) // 2
         self._bell = asyncio.Event()
         self._second_bell = asyncio.Event()
-        self._tasks = {self._start(self._bell, self._room)}
+        self._tasks = {self._start(self._bell, self._room_alone)}
         if self._most < slots:
             self._tasks.add(self._start(self._second_bell, self._room_beside))
 
@@ -75,6 +79,7 @@ class Claimer:
 
     def wake(self) -> None:
         """Something may be claimable; on the event loop."""
+        self._moment += 1
         self._bell.set()
 
     def freed(self) -> None:
@@ -88,14 +93,19 @@ class Claimer:
         return asyncio.get_running_loop().create_task(self._claim_all(bell, room), context=Context())
 
     def _room(self) -> int:
-        """Return how many jobs to claim; where it is none, a slot that becomes free says so."""
-        free = self._slots - self._taken() - self._asked
-        if free <= 0:
+        """Return how many jobs a claim may take, if any."""
+        return min(self._slots - self._taken() - self._asked, self._most)
+
+    def _room_alone(self) -> int:
+        """Return it for a claim that is made whenever there may be work."""
+        room = self._room()
+        if room <= 0:
+            # What may be there is asked for when a slot becomes free.
             self._more = True
-        return min(free, self._most)
+        return room
 
     def _room_beside(self) -> int:
-        """Return the same for a claim that is made while another one is under way: it has to be worth a call."""
+        """Return it for a claim that is made while another one is under way: it has to be worth a call."""
         return self._most if self._more and self._room() == self._most else 0
 
     async def _claim_all(self, bell: asyncio.Event, room: Callable[[], int]) -> None:
@@ -104,39 +114,54 @@ class Claimer:
             bell.clear()
             limit = room()
             if limit > 0 and self.queues:
-                self._asked += limit
-                try:
-                    taken = await self._claiming.take(self.queues, limit)
-                    backoff.reset()
-                except StoreUnavailable as error:
-                    pause = backoff.pause()
-                    _log.warning("the store does not answer, claiming again in %.1f s: %s", pause, error)
-                    await self._pause(pause, bell)
-                except Exception:  # a store's defect must not end the worker
-                    pause = backoff.pause()
-                    _log.exception("claiming failed, trying again in %.1f s", pause)
-                    await self._pause(pause, bell)
-                else:
-                    self._more = taken.more
-                    self._wake_later(taken.next_due_ms)
-                finally:
-                    self._asked -= limit
+                pause = await self._claim(limit, backoff)
+                if pause:
+                    await wait_for_event(self._stopping, pause, self._clock)
+                    # The first one, whoever has failed: it may have to give back what the claim began.
+                    self.wake()
                 self.freed()
             await bell.wait()
 
-    async def _pause(self, seconds: float, bell: asyncio.Event) -> None:
-        await wait_for_event(self._stopping, seconds, self._clock)
-        bell.set()
+    async def _claim(self, limit: int, backoff: Backoff) -> float:
+        """Claim once, and return for how many seconds not to claim again."""
+        self._asked += limit
+        self._moment += 1
+        moment = self._moment
+        try:
+            taken = await self._claiming.take(self.queues, limit)
+        except StoreUnavailable as error:
+            pause = backoff.pause()
+            log_safely(_log, logging.WARNING, "the store does not answer, claiming again in %.1f s: %s", pause, error)
+            return pause
+        except Exception:  # a store's defect must not end the worker
+            pause = backoff.pause()
+            log_safely(_log, logging.ERROR, "claiming failed, trying again in %.1f s", pause, exc_info=True)
+            return pause
+        finally:
+            self._asked -= limit
+        backoff.reset()
+        # That there was no more says nothing about what has come since.
+        if taken.more or moment == self._moment:
+            self._more = taken.more
+        self._wake_later(taken.next_due_ms)
+        return 0.0
 
     def _wake_later(self, next_due_ms: int | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         seconds = inf if next_due_ms is None else next_due_ms / 1000
         if not self._lossless:
             seconds = min(seconds, POLL * random.uniform(0.75, 1.25))  # noqa: S311 (jitter)
-        if seconds < inf:
-            self._timer = self._clock.call_later(seconds, self._bell.set)
+        at = self._clock.monotonic() + seconds
+        if at < self._wakes_at:
+            # An older answer must not put off what a newer one knows.
+            if self._timer is not None:
+                self._timer.cancel()
+            self._wakes_at = at
+            self._timer = self._clock.call_later(seconds, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._wakes_at = inf
+        self._bell.set()
 
     # Ending.
 
@@ -158,10 +183,10 @@ class Claimer:
     async def close(self) -> None:
         """End at once."""
         self.stop()
-        if self._timer is not None:
-            self._timer.cancel()
         for task in self._tasks:
             await end_task(task)
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def give_back(self) -> None:
         """Release what unanswered claims began, as far as the store answers in time."""
@@ -170,6 +195,6 @@ class Claimer:
                 await self._claiming.give_back()
         except (StoreUnavailable, TimeoutError) as error:
             lost = len(self._claiming.lost)
-            _log.warning("%d claims could not be given back and may be rescued: %s", lost, error)
+            log_safely(_log, logging.WARNING, "%d claims could not be given back and may be rescued: %s", lost, error)
         except Exception:  # a store's defect must not keep the worker from ending
-            _log.exception("claims could not be given back and may be rescued")
+            log_safely(_log, logging.ERROR, "claims could not be given back and may be rescued", exc_info=True)

@@ -88,14 +88,15 @@ def _name_process(name: str) -> None:
     multiprocessing.current_process().name = name
 
 
-def _set_up_logging(level: str, style: str) -> None:
+def _set_up_logging(level: str | None, style: str) -> None:
     if not logging.getLogger().handlers:
         handler = logging.StreamHandler()
         line = "%(asctime)s %(levelname)s %(processName)s[%(process)d] %(name)s: %(message)s"
         handler.setFormatter(JsonFormatter() if style == "json" else logging.Formatter(line))
         logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # The library's own, so that it holds as well where the application sets up the rest later.
-    logging.getLogger("asyncendpoints").setLevel(level)
+    if level is not None:
+        # The library's own, so that it holds as well where the application sets up the rest later.
+        logging.getLogger("asyncendpoints").setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,9 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level",
         type=str.upper,
         choices=LOG_LEVELS,
-        default="INFO",
         help="what asyncendpoints logs: INFO has a line for each job that ends, WARNING one for each that fails; "
-        "by default INFO",
+        "by default what the application has set up, else INFO",
     )
     worker.add_argument(
         "--log-format",
@@ -186,7 +186,9 @@ def _describe_migrate(migrate: argparse.ArgumentParser) -> None:
 
 
 def _workers_arguments(options: argparse.Namespace) -> list[str]:
-    arguments = ["worker", options.target, "--log-level", options.log_level.lower(), "--log-format", options.log_format]
+    arguments = ["worker", options.target, "--log-format", options.log_format]
+    if options.log_level is not None:
+        arguments += ["--log-level", options.log_level.lower()]
     if options.concurrency is not None:
         arguments += ["--concurrency", str(options.concurrency)]
     if options.queues is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from asyncendpoints._core import Settlement, decide
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.failures import worker_lost
-from asyncendpoints.observability.logging import about_job, printable
+from asyncendpoints.observability.logging import about_job, log_safely, printable
 from asyncendpoints.timing import end_task, wait_for_event
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ class Maintenance:
             try:
                 await self.sweep()
             except StoreUnavailable as error:
-                _log.warning("the store does not answer, the sweep is put off: %s", error)
+                log_safely(_log, logging.WARNING, "the store does not answer, the sweep is put off: %s", error)
             except Exception:  # a store's defect must not end the sweep for good
-                _log.exception("the sweep failed and will be repeated")
+                log_safely(_log, logging.ERROR, "the sweep failed and will be repeated", exc_info=True)
 
     async def _repeat(self, step: Callable[[], Awaitable[int]]) -> None:
         for _ in range(BUDGET):
@@ -116,7 +116,9 @@ def _log_rescue(run: Expired, state: str) -> None:
     if state == "stale":
         # A renewal or a settlement came in between, and wins.
         return
-    _log.warning(
+    log_safely(
+        _log,
+        logging.WARNING,
         "job %s (%s) lost its worker in attempt %d of %d and is now %s",
         run.job_id,
         printable(run.handler),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.errors import StoreRefused, StoreUnavailable
 from asyncendpoints.failures import never_stored
-from asyncendpoints.observability.logging import about_job, printable
+from asyncendpoints.observability.logging import about_job, log_safely, printable
 from asyncendpoints.problem_types import HANDLER_FAILED, IDEMPOTENCY_KEY_REUSED, PAYLOAD_TOO_LARGE
 from asyncendpoints.stores.outbox import Conclusion
 from asyncendpoints.timing import Backoff, end_task, wait_for_event
@@ -102,10 +102,15 @@ class Relay:
             try:
                 await self.move()
             except StoreUnavailable as error:
-                _log.warning("submissions wait in the outbox, which are moved later: %s", error)
+                log_safely(_log, logging.WARNING, "submissions wait in the outbox, which are moved later: %s", error)
                 pause = backoff.pause()
             except Exception:  # a store's defect must not end the relay for good
-                _log.exception("submissions wait in the outbox, because moving them failed; it will be repeated")
+                log_safely(
+                    _log,
+                    logging.ERROR,
+                    "submissions wait in the outbox, because moving them failed; it will be repeated",
+                    exc_info=True,
+                )
                 pause = backoff.pause()
             else:
                 backoff.reset()
@@ -143,7 +148,13 @@ class Relay:
         except StoreRefused as error:
             return _refused(entry, PAYLOAD_TOO_LARGE, str(error))
         except Exception:  # told, and tried again: nothing that was committed may be lost
-            _log.exception("job %s could not be moved from the outbox to the store", entry.job_id)
+            log_safely(
+                _log,
+                logging.ERROR,
+                "job %s could not be moved from the outbox to the store",
+                entry.job_id,
+                exc_info=True,
+            )
             return _put_off(entry)
         return concluded
 
@@ -176,12 +187,21 @@ def _concluded(entry: Entry, job: NewJob, answer: Enqueued) -> Conclusion:
         return _put_off(entry)
     if stored.job_id == entry.job_id:
         return Conclusion(entry=entry, word="moved")
-    _log.info("job %s repeats job %s, which has its key", entry.job_id, stored.job_id, extra=about_job(entry.job_id))
+    log_safely(
+        _log,
+        logging.INFO,
+        "job %s repeats job %s, which has its key",
+        entry.job_id,
+        stored.job_id,
+        extra=about_job(entry.job_id),
+    )
     return Conclusion(entry=entry, word="replayed", same_as=stored.job_id)
 
 
 def _refused(entry: Entry, kind: ProblemType, detail: str) -> Conclusion:
-    _log.error(
+    log_safely(
+        _log,
+        logging.ERROR,
         "job %s cannot be stored, and is kept as failed in the outbox: %s",
         entry.job_id,
         printable(detail),

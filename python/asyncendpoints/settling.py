@@ -53,8 +53,7 @@ class Settler:
         self._in_flight = 0
         self._nonces = count(random.getrandbits(48))
         self._work = asyncio.Event()
-        self._closing = False
-        self._hurry = asyncio.Event()
+        self._closing = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
         loop = asyncio.get_running_loop()
@@ -76,8 +75,7 @@ class Settler:
 
     async def close(self, patience: float) -> None:
         """Write what is left, for at most `patience` seconds, and end. What stays unwritten will be rescued."""
-        self._closing = True
-        self._hurry.set()
+        self._closing.set()
         if not await wait_for_event(self._empty, patience, self._clock):
             _log.error(
                 "the store did not accept the ends of %d runs before the shutdown; "
@@ -98,12 +96,9 @@ class Settler:
             taken = len(ends)
             self._in_flight += taken
             settlements = self._settlements(ends)
-            states = await self._write(ends, settlements)
+            states = await self._write(ends, settlements) if settlements else ()
             self._in_flight -= taken
-            try:
-                self._on_settled(ends, states)
-            except BaseException:  # what is told does not end the telling: other runs wait for theirs
-                log_safely(_log, logging.ERROR, "%d settled runs could not be reported", len(ends), exc_info=True)
+            self._tell(ends, states)
             # The wait for the next ones must not keep these alive.
             del ends, states
             if not self.waiting:
@@ -125,8 +120,14 @@ class Settler:
                 ends.remove(end)
                 message = "the end of a run of job %s cannot be written; its lease will expire, and the run be repeated"
                 log_safely(_log, logging.ERROR, message, end[0].claim.job_id, exc_info=True)
-                self._on_settled([end], ["unwritten"])
+                self._tell([end], ["unwritten"])
         return settlements
+
+    def _tell(self, ends: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
+        try:
+            self._on_settled(ends, states)
+        except BaseException:  # what is told does not end the telling: other runs wait for theirs
+            log_safely(_log, logging.ERROR, "%d settled runs could not be reported", len(ends), exc_info=True)
 
     async def _write(self, ends: list[tuple[Run, Outcome]], settlements: Sequence[Settlement]) -> Sequence[str]:
         try:
@@ -167,9 +168,10 @@ class Settler:
                 log_safely(_log, logging.WARNING, message, len(settlements), error)
             except Exception:  # a store's defect must not end the worker: the runs stay safe in the store
                 log_safely(_log, logging.ERROR, "settling %d runs failed", len(settlements), exc_info=True)
-            pause = CLOSING_PAUSE if self._closing else backoff.pause()
-            self._hurry.clear()
-            await wait_for_event(self._hurry, pause, self._clock)
+            if self._closing.is_set():
+                await wait_for_event(asyncio.Event(), CLOSING_PAUSE, self._clock)
+            else:
+                await wait_for_event(self._closing, backoff.pause(), self._clock)
 
 
 def _settlement(end: tuple[Run, Outcome], nonce: int) -> Settlement:

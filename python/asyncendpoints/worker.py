@@ -18,6 +18,7 @@ from asyncendpoints.deadlines import ROUNDING, Deadlines
 from asyncendpoints.execution import Run, Services, Stop, execute
 from asyncendpoints.failures import RELEASED, Outcome, timed_out
 from asyncendpoints.job_log import log_end, log_overdue, log_starts, logs_every_end
+from asyncendpoints.observability.logging import log_safely
 from asyncendpoints.settling import Settler
 from asyncendpoints.threads import Threads
 from asyncendpoints.timing import wait_for_event
@@ -201,7 +202,8 @@ class Worker:
 
     def _beat(self) -> None:
         self._beat_timer = None
-        if self._runs:
+        # Runs whose ends are not written yet are still this worker's.
+        if self._runs or self._settler.waiting:
             self._keeper.beat(now=self._clock.store_now())
             self._beat_timer = self._clock.call_later(self._settings.lease_for / 3, self._beat)
 
@@ -241,7 +243,7 @@ class Worker:
         run.next_check = now + PATIENCE
         if run.withdraw():
             # Threads that are stuck here must not keep it from other workers.
-            _log.warning("job %s got no thread and is given back", run.claim.job_id)
+            log_safely(_log, logging.WARNING, "job %s got no thread and is given back", run.claim.job_id)
             run.ask_to_stop(Stop.RELEASE)
 
     # Ending.

@@ -68,14 +68,14 @@ def test_a_count_of_processes_that_cannot_work_is_refused(processes: str, capsys
 @pytest.mark.parametrize(
     ("options", "handed"),
     [
-        ([], ["--log-level", "info", "--log-format", "text"]),
+        ([], ["--log-format", "text"]),
         (
             ["--queues", "a=2,b", "--no-lifespan"],
-            ["--log-level", "info", "--log-format", "text", "--queues", "a=2,b=1", "--no-lifespan"],
+            ["--log-format", "text", "--queues", "a=2,b=1", "--no-lifespan"],
         ),
         (
             ["--concurrency", "7", "--queues", "a,b", "--log-level", "WARNING", "--log-format", "json"],
-            ["--log-level", "warning", "--log-format", "json", "--concurrency", "7", "--queues", "a,b"],
+            ["--log-format", "json", "--log-level", "warning", "--concurrency", "7", "--queues", "a,b"],
         ),
     ],
 )
