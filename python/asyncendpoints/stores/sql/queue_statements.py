@@ -84,6 +84,8 @@ class QueueStatements:
             ),
             id=String(),
         )
+        # A job that somebody has given back since this transaction took its time was given back before this run begins.
+        begins = case((c.updated_at > now, c.updated_at), else_=now)
         self._begun: dict[Any, Any] = {
             c.state: _code(IN_PROGRESS),
             c.place: 0,
@@ -92,13 +94,14 @@ class QueueStatements:
             c.attempt: case((c.attempt < c.max_attempts, c.attempt + 1), else_=c.max_attempts),
             c.lease_until: bindparam("until", type_=BigInteger),
             c.claim_id: bindparam("claim", type_=String()),
-            c.started_at: func.coalesce(c.started_at, now),
-            c.run_started_at: now,
+            c.started_at: func.coalesce(c.started_at, begins),
+            c.run_started_at: begins,
             c.run_finished_at: None,
             c.run_outcome: None,
             c.run_worker: bindparam("worker", type_=String()),
             c.run_error: None,
             **changed,
+            c.updated_at: begins,
         }
         self.claim = dialect.each(
             lambda row: (
