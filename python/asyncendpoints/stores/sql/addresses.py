@@ -104,8 +104,8 @@ def _postgresql(address: str | Engine | AsyncEngine, namespace: str, prefix: str
         engine = address.sync_engine if isinstance(address, AsyncEngine) else address
         if engine.dialect.driver not in {"asyncpg", "psycopg", "psycopg_async"}:
             raise ConfigurationError(
-                f"an engine for PostgreSQL must have the driver asyncpg or psycopg, not {engine.dialect.driver}; or give "
-                "the database's URL, postgresql://user:password@host/database"
+                f"an engine for PostgreSQL must have the driver asyncpg or psycopg, not {engine.dialect.driver}; or "
+                "give the database's URL, postgresql://user:password@host/database"
             )
         url = engine.url
         found = PostgresqlAddress(host=url.host or "localhost", port=url.port or 5432, database=url.database or "")

@@ -132,7 +132,7 @@ class Dialect(Protocol):
         ...
 
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
-        """Return a statement for many rows, made of the values that each row has for itself, and the namespace, `ns`."""
+        """Return a statement for many rows, made of the values that each has for itself, and of the namespace, `ns`."""
         ...
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:
