@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult};
+use redis::RedisConnectionInfo;
 
 use super::tls::Tls;
 
@@ -65,26 +64,8 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// Make the client that opens connections; nothing is opened yet.
-    pub(crate) fn client(&self) -> RedisResult<Client> {
-        let address = match &self.address {
-            Address::Tcp {
-                host,
-                port,
-                tls: Some(_),
-            } => ConnectionAddr::TcpTls {
-                host: host.clone(),
-                port: *port,
-                insecure: false,
-                tls_params: None,
-            },
-            Address::Tcp {
-                host,
-                port,
-                tls: None,
-            } => ConnectionAddr::Tcp(host.clone(), *port),
-            Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
-        };
+    /// As whom to speak, and about which database.
+    pub(crate) fn settings(&self) -> RedisConnectionInfo {
         let mut user = RedisConnectionInfo::default()
             .set_db(self.database)
             .set_lib_name("asyncendpoints", env!("CARGO_PKG_VERSION"));
@@ -94,16 +75,7 @@ impl Config {
         if let Some(password) = &self.password {
             user = user.set_password(password);
         }
-        let info = address
-            .into_connection_info()?
-            .set_redis_settings(user)
-            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        match &self.address {
-            Address::Tcp { tls: Some(tls), .. } => {
-                Client::build_with_tls(info, tls.certificates()?)
-            }
-            Address::Tcp { tls: None, .. } | Address::Unix(_) => Client::open(info),
-        }
+        user
     }
 }
 

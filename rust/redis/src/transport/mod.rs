@@ -66,9 +66,8 @@ impl Transport {
     pub fn new(config: Config) -> Result<Self, String> {
         // Where the process has chosen another provider already, that one is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = config.client().map_err(|error| error.to_string())?;
         Ok(Self {
-            dialer: Dialer::new(config.address.clone(), client),
+            dialer: Dialer::new(&config)?,
             shared: Some(Arc::new(Shared::new(config))),
             running: Mutex::default(),
             process: std::process::id(),

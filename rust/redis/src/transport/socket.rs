@@ -8,16 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use futures_util::future::select_ok;
-use redis::{Client, RedisConnectionInfo, RedisResult};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use redis::{RedisConnectionInfo, RedisResult};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio_rustls::TlsConnector;
 
-use super::config::Address;
-use super::tls::Tls;
+use super::config::{Address, Config};
+use super::tls::{Tls, Trust};
 
 /// How many bytes a socket has moved, in both directions.
 #[derive(Debug, Default)]
@@ -37,33 +34,46 @@ impl Traffic {
 #[derive(Clone)]
 pub(crate) struct Dialer {
     address: Address,
-    client: Client,
+    settings: RedisConnectionInfo,
+    trust: Option<Trust>,
 }
 
 impl Dialer {
-    pub(crate) fn new(address: Address, client: Client) -> Self {
-        Self { address, client }
+    /// Make one.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a certificate or its key.
+    pub(crate) fn new(config: &Config) -> Result<Self, String> {
+        let tls = match &config.address {
+            Address::Tcp { tls, .. } => tls.as_ref(),
+            Address::Unix(_) => None,
+        };
+        Ok(Self {
+            address: config.address.clone(),
+            settings: config.settings(),
+            trust: tls.map(Tls::read).transpose()?,
+        })
     }
 
     /// As whom to speak, and about which database.
-    pub(crate) fn settings(&self) -> &RedisConnectionInfo {
-        self.client.get_connection_info().redis_settings()
+    pub(crate) const fn settings(&self) -> &RedisConnectionInfo {
+        &self.settings
     }
 
     /// Open a socket.
     pub(crate) async fn dial(&self) -> RedisResult<Socket> {
         let stream: Box<dyn Stream> = match &self.address {
             Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            Address::Tcp { host, port, tls } => {
+            Address::Tcp { host, port, .. } => {
                 let addresses = lookup_host((host.as_str(), *port)).await?;
                 let stream = connect(addresses).await?;
                 stream.set_nodelay(true)?;
-                match tls {
+                match &self.trust {
                     None => Box::new(stream),
-                    Some(tls) => {
+                    Some(trust) => {
                         let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-                        let connector = TlsConnector::from(Arc::new(trusting(tls)?));
-                        Box::new(connector.connect(name, stream).await?)
+                        Box::new(trust.connector()?.connect(name, stream).await?)
                     }
                 }
             }
@@ -87,37 +97,6 @@ async fn connect(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpS
         ));
     }
     select_ok(attempts).await.map(|(stream, _)| stream)
-}
-
-/// What an encrypted connection is made with.
-fn trusting(tls: &Tls) -> io::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    if let Some(pem) = &tls.roots {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(io::Error::other)?;
-            roots.add(certificate).map_err(io::Error::other)?;
-        }
-    } else {
-        let mut found = rustls_native_certs::load_native_certs();
-        // One that is damaged does not take the others away.
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty()
-            && let Some(error) = found.errors.pop()
-        {
-            return Err(io::Error::other(error));
-        }
-    }
-    let config = ClientConfig::builder().with_root_certificates(roots);
-    let Some(identity) = &tls.identity else {
-        return Ok(config.with_no_client_auth());
-    };
-    let chain = CertificateDer::pem_slice_iter(&identity.chain)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(io::Error::other)?;
-    let key = PrivateKeyDer::from_pem_slice(&identity.key).map_err(io::Error::other)?;
-    config
-        .with_client_auth_cert(chain, key)
-        .map_err(io::Error::other)
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -5,9 +5,11 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use redis::{ClientTlsConfig, ErrorKind, RedisError, RedisResult, TlsCertificates};
-use rustls::pki_types::CertificateDer;
+use redis::RedisError;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
 
 /// How a connection is encrypted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,26 +37,83 @@ impl fmt::Debug for Identity {
 }
 
 impl Tls {
-    pub(crate) fn certificates(&self) -> RedisResult<TlsCertificates> {
-        let asked = [
-            (self.roots.as_ref(), "the file `ca` holds no certificate"),
-            (
-                self.identity.as_ref().map(|identity| &identity.chain),
-                "the file `cert` holds no certificate",
-            ),
-        ];
-        for (pem, complaint) in asked {
-            if pem.is_some_and(|pem| CertificateDer::pem_slice_iter(pem).next().is_none()) {
-                return Err((ErrorKind::InvalidClientConfig, complaint).into());
+    /// Read the certificates and the key.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, in words.
+    pub(crate) fn read(&self) -> Result<Trust, String> {
+        let roots = self.roots.as_ref().map(|pem| -> Result<_, String> {
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(pem, "ca", "root certificate")? {
+                let strange =
+                    |error| format!("the file `ca` holds a strange root certificate: {error}");
+                roots.add(certificate).map_err(strange)?;
             }
-        }
-        Ok(TlsCertificates {
-            client_tls: self.identity.clone().map(|identity| ClientTlsConfig {
-                client_cert: identity.chain,
-                client_key: identity.key,
-            }),
-            root_cert: self.roots.clone(),
+            Ok(roots)
+        });
+        let identity = self.identity.as_ref().map(|identity| -> Result<_, String> {
+            let chain = certificates(&identity.chain, "cert", "certificate")?;
+            let key = PrivateKeyDer::from_pem_slice(&identity.key)
+                .map_err(|error| format!("the file `key` holds no private key: {error}"))?;
+            Ok((chain, key))
+        });
+        Ok(Trust {
+            roots: roots.transpose()?,
+            identity: identity.transpose()?.map(Arc::new),
         })
+    }
+}
+
+fn certificates(
+    pem: &[u8],
+    file: &str,
+    what: &str,
+) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| format!("the file `{file}` holds a damaged {what}: {error}"))?;
+    if found.is_empty() {
+        return Err(format!("the file `{file}` holds no certificate"));
+    }
+    Ok(found)
+}
+
+/// What encrypted connections are made with.
+#[derive(Clone)]
+pub(crate) struct Trust {
+    /// `None` is those that the system trusts by then.
+    roots: Option<RootCertStore>,
+    identity: Option<Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>>,
+}
+
+impl Trust {
+    /// Prepare a connection.
+    ///
+    /// # Errors
+    ///
+    /// The system trusts nobody, or the key is not the certificate's.
+    pub(crate) fn connector(&self) -> io::Result<TlsConnector> {
+        let roots = self.roots.clone().map_or_else(roots_of_system, Ok)?;
+        let config = ClientConfig::builder().with_root_certificates(roots);
+        let config = match self.identity.as_deref() {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => config
+                .with_client_auth_cert(chain.clone(), key.clone_key())
+                .map_err(io::Error::other)?,
+        };
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+}
+
+fn roots_of_system() -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let mut found = rustls_native_certs::load_native_certs();
+    // One that is damaged does not take the others away.
+    roots.add_parsable_certificates(found.certs);
+    match found.errors.pop() {
+        Some(error) if roots.is_empty() => Err(io::Error::other(error)),
+        _ => Ok(roots),
     }
 }
 
