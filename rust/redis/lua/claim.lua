@@ -25,7 +25,7 @@ local function first_of_all()
   local found = {}
   for _, queue in ipairs(queues) do
     if not queue.paused and limit > 0 then
-      local ranked = call('ZRANGE', queue.ready, 0, limit - 1, 'WITHSCORES')
+      local ranked = call('ZRANGE', queue.ready, '0', digits(limit - 1), 'WITHSCORES')
       for i = 1, #ranked, 2 do
         found[#found + 1] = { id = ranked[i], rank = tonumber(ranked[i + 1]), queue = queue }
       end
@@ -48,7 +48,7 @@ local ids, of, only = {}, nil, queues[1]
 if queues[2] then
   ids, of = first_of_all()
 elseif not only.paused and limit > 0 then
-  ids = call('ZRANGE', only.ready, 0, limit - 1)
+  ids = call('ZRANGE', only.ready, '0', digits(limit - 1))
   only.taken = #ids
 end
 local records = read_jobs(ids)
@@ -72,7 +72,7 @@ local function make_head(bytes)
   return head
 end
 
-local leases, lease_digits = {}, string.format('%.0f', lease_until)
+local leases, lease_digits = {}, digits(lease_until)
 additions[LEASE] = leases
 
 for i = 1, #ids do
@@ -113,7 +113,6 @@ for i = 1, #ids do
 end
 
 for _, queue in ipairs(queues) do
-  if queue.taken and queue.taken > 0 then call('ZREMRANGEBYRANK', queue.ready, 0, queue.taken - 1) end
   if queue.begun then
     count(queued, queue.name, -queue.begun)
     count(claimed, queue.name, queue.begun)
@@ -122,8 +121,9 @@ end
 write_all()
 
 for _, queue in ipairs(queues) do
+  if queue.taken and queue.taken > 0 then call('ZREMRANGEBYRANK', queue.ready, '0', digits(queue.taken - 1)) end
   if (at - 2) / 2 < limit then
-    if not queue.idle then call('HSET', CTL, 'idle:' .. queue.name, 1) end
+    if not queue.idle then call('HSET', CTL, 'idle:' .. queue.name, '1') end
   elseif promoted > 0 and queue.idle and call('EXISTS', queue.ready) == 1 then
     -- More came due than this claimer takes: others may wait for it.
     wake(queue.name)

@@ -67,9 +67,9 @@ end
 put(id, sub(bytes, 1, 29) .. pack('<I4', chunk) .. sub(bytes, 34))
 count(tonumber(ARGV[6]), queue, 1)
 displace(LEASE, id)
-if ARGV[8] ~= '' then place(STRIP, ARGV[8], id) end
-place(DONE, ARGV[9], id)
-place(DEAD, ARGV[10], id)
+if ARGV[8] ~= '' then place(STRIP, tonumber(ARGV[8]), id) end
+place(DONE, tonumber(ARGV[9]), id)
+place(DEAD, tonumber(ARGV[10]), id)
 -- Whether somebody waits for its change cannot be read.
 told[#told + 1] = id
 write_all()

@@ -167,13 +167,13 @@ for i = 1, #ids do
       placed = sub(bytes, 16, 61)
       local kept = sub(bytes, plan.retention, plan.retention + 5)
       if plan.is_plain then
-        local digits = plan.done_at[kept]
-        if not digits then
-          digits = string.format('%.0f', now + unpack_bytes('<I6', kept))
-          plan.done_at[kept] = digits
+        local done_at = plan.done_at[kept]
+        if not done_at then
+          done_at = digits(now + unpack_bytes('<I6', kept))
+          plan.done_at[kept] = done_at
         end
         local total = #done
-        done[total + 1], done[total + 2] = digits, id
+        done[total + 1], done[total + 2] = done_at, id
       else
         local created_at, kept_for = unpack_bytes('<I6', bytes, 24), unpack_bytes('<I6', kept)
         place_ended(id, plan.flags, created_at, kept_for, key_for, verdict.is_dead)

@@ -15,3 +15,4 @@ pub mod script;
 pub use operations::batch;
 #[cfg(unix)]
 pub mod transport;
+mod trim;

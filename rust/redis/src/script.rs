@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use crate::trim::trim;
+
 /// How a server wants to be told what a script may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -109,7 +111,7 @@ impl Script {
             Dialect::Flagged => (&self.flagged, self.access.first_line()),
         };
         cell.get_or_init(|| {
-            let source = [first_line, self.body].concat().into_bytes();
+            let source = [first_line, &trim(self.body)].concat().into_bytes();
             let sha = sha1_smol::Sha1::from(&source).digest().to_string();
             Text { source, sha }
         })

@@ -2,7 +2,7 @@
 -- `scheduled` and `queued` are the states before and after.
 -- `queues` are {name, ready key, due key}; a member `first` is the time of the first one due, or nil.
 local function find_first(queue)
-  local first = call('ZRANGE', queue.due, 0, 0, 'WITHSCORES')
+  local first = call('ZRANGE', queue.due, '0', '0', 'WITHSCORES')
   queue.first = first[2] and tonumber(first[2])
 end
 
@@ -28,7 +28,7 @@ local function promote(queues, limit, scheduled, queued)
   for _, queue in ipairs(queues) do
     find_first(queue)
     if queue.first and queue.first <= now then
-      local found = call('ZRANGEBYSCORE', queue.due, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
+      local found = call('ZRANGEBYSCORE', queue.due, '-inf', digits(now), 'WITHSCORES', 'LIMIT', '0', digits(limit))
       for i = 1, #found, 2 do
         due[#due + 1] = { queue = queue, id = found[i], time = tonumber(found[i + 1]) }
       end

@@ -9,7 +9,7 @@ end
 
 -- Whether a job that is due then comes before all others of its queue.
 local function is_earliest(due_key, due_at, id)
-  local first = call('ZRANGE', due_key, 0, 0, 'WITHSCORES')
+  local first = call('ZRANGE', due_key, '0', '0', 'WITHSCORES')
   if not first[1] then return true end
   local time = tonumber(first[2])
   return due_at < time or (due_at == time and is_before(id, first[1]))

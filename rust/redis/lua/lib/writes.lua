@@ -11,27 +11,27 @@ local function put(id, bytes)
 end
 
 -- Add to a sorted set. Most jobs of a call have the score of the one before, and writing a number takes long.
-local last_score, last_digits
+local last_score, last_text
 local function place(key, score, id)
   if score ~= last_score then
-    last_score, last_digits = score, string.format('%.0f', score)
+    last_score, last_text = score, digits(score)
   end
   local list = additions[key]
   if not list then
-    additions[key] = { last_digits, id }
+    additions[key] = { last_text, id }
     return
   end
   local total = #list
-  list[total + 1] = last_digits
+  list[total + 1] = last_text
   list[total + 2] = id
 end
 
 -- Add many with one score.
 local function place_all(key, score, ids)
-  local digits, list = string.format('%.0f', score), additions[key] or {}
+  local text, list = digits(score), additions[key] or {}
   additions[key] = list
   local total = #list
-  for i = 1, #ids do list[total + 2 * i - 1], list[total + 2 * i] = digits, ids[i] end
+  for i = 1, #ids do list[total + 2 * i - 1], list[total + 2 * i] = text, ids[i] end
 end
 
 -- Remove from a sorted set.
@@ -73,19 +73,20 @@ local function call_with(command, key, list)
   end
 end
 
--- Make the writes that were gathered.
+-- Make the writes that were gathered. Records come last: where something else lies in the key of a counter or an index,
+-- no job has changed.
 local function write_all()
-  if fields_count > 0 then
-    call_with('HSET', JOB, fields)
-    fields, fields_count = {}, 0
-  end
-  for key, list in pairs(removals) do call_with('ZREM', key, list) end
-  for key, list in pairs(additions) do call_with('ZADD', key, list) end
   for state, queues in pairs(deltas) do
     for queue, by in pairs(queues) do
       local field = char(state) .. queue
-      if by ~= 0 and call('HINCRBY', STAT, field, by) <= 0 then call('HDEL', STAT, field) end
+      if by ~= 0 and call('HINCRBY', STAT, field, digits(by)) <= 0 then call('HDEL', STAT, field) end
     end
+  end
+  for key, list in pairs(removals) do call_with('ZREM', key, list) end
+  for key, list in pairs(additions) do call_with('ZADD', key, list) end
+  if fields_count > 0 then
+    call_with('HSET', JOB, fields)
+    fields, fields_count = {}, 0
   end
   for _, id in ipairs(told) do tell('changed', id) end
   additions, removals, deltas, told = {}, {}, {}, {}

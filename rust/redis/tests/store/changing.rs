@@ -238,3 +238,26 @@ fn a_full_server_refuses_new_effects_and_lets_everything_go_on_that_frees_room()
     );
     assert_eq!(findings(&mut server, 100), Vec::<String>::new());
 }
+
+#[test]
+fn where_something_else_lies_in_the_key_of_counters_or_leases_no_run_begins() {
+    for name in ["stat", "lease"] {
+        let mut server = Server::start();
+        server.enqueue(vec![job(1)], None, NOW);
+        let key = server.space().key(name);
+        server.command(&[b"DEL", &key]);
+        server.command(&[b"SET", &key, b"something else"]);
+        let operation = Operation::Claim {
+            worker: "worker".into(),
+            claim_id: "claim".into(),
+            queues: vec!["default".into()],
+            limit: 10,
+            lease_ms: 1_000,
+        };
+        let said = server.refusal(operation, NOW);
+        assert!(said.contains("WRONGTYPE"), "{name}: {said}");
+        server.command(&[b"DEL", &key]);
+        // It waits as before, and can be claimed.
+        assert_eq!(claim(&mut server, "default").fence, 1, "{name}");
+    }
+}

@@ -6,6 +6,7 @@ mod checking;
 mod damages;
 mod enqueue;
 mod large;
+mod moments;
 mod reading;
 mod rights;
 mod server;

@@ -1,5 +1,6 @@
 //! A real Redis server for a test, which ends with it, and a client that holds conversations with it.
 
+use std::borrow::Cow;
 use std::env;
 use std::io;
 use std::net::TcpListener;
@@ -13,11 +14,16 @@ use asyncendpoints_redis::conversation::{Failure, Step, converse};
 use asyncendpoints_redis::keys::KeySpace;
 use asyncendpoints_redis::request::{Answer, Operation, Request};
 use asyncendpoints_redis::script::{Dialect, Script};
-use redis::{Client, Cmd, Connection, ConnectionLike, ErrorKind, ServerErrorKind, Value};
+use redis::{
+    Client, Cmd, Connection, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, Value,
+};
 
 /// Which program to start; without it, the one in the path.
 const PROGRAM: &str = "ASYNCENDPOINTS_TEST_REDIS_SERVER";
 const START_WITHIN: Duration = Duration::from_secs(10);
+/// What is changed in the scripts, to see whether the tests notice: a file below `lua`, then texts and what stands in
+/// their place there, all with a unit separator between them.
+const MUTANT: &str = "ASYNCENDPOINTS_TEST_LUA_MUTANT";
 
 /// A server on a free port of the loopback, with nothing on disk.
 pub(crate) struct Server {
@@ -121,7 +127,7 @@ impl Server {
         let Some(Call::Script { script, keys, args }) = calls.first() else {
             panic!("an operation that begins with a command");
         };
-        let refusal = self.run(b"EVAL", source(script, self.dialect), keys, args);
+        let refusal = self.run(b"EVAL", &source(script, self.dialect), keys, args);
         refusal.expect_err("a refusal").to_string()
     }
 
@@ -152,14 +158,16 @@ impl Server {
                 self.connection.req_command(&command).expect("a reply")
             }
             Call::Script { script, keys, args } => {
+                let source = source(script, self.dialect);
                 let sha = script.sha(self.dialect).as_bytes();
-                match self.run(b"EVALSHA", sha, keys, args) {
-                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                        self.run(b"EVAL", source(script, self.dialect), keys, args)
-                            .unwrap_or_else(|error| panic!("{}: {error}", script.name))
-                    }
-                    other => other.unwrap_or_else(|error| panic!("{}: {error}", script.name)),
-                }
+                let reply = match &source {
+                    Cow::Borrowed(_) => match self.run(b"EVALSHA", sha, keys, args) {
+                        Err(error) if is_unknown(&error) => self.run(b"EVAL", &source, keys, args),
+                        other => other,
+                    },
+                    Cow::Owned(_) => self.run(b"EVAL", &source, keys, args),
+                };
+                reply.unwrap_or_else(|error| panic!("{}: {error}", script.name))
             }
         }
     }
@@ -211,8 +219,29 @@ fn dialect() -> Dialect {
     }
 }
 
-fn source(script: &'static Script, dialect: Dialect) -> &'static [u8] {
-    script.source(dialect)
+/// The text of a script, as a mutant has it where there is one.
+fn source(script: &'static Script, dialect: Dialect) -> Cow<'static, [u8]> {
+    let whole = script.source(dialect);
+    let Ok(mutant) = env::var(MUTANT) else {
+        return Cow::Borrowed(whole);
+    };
+    let mut parts = mutant.split('\u{1f}');
+    let file = parts.next().unwrap_or_default();
+    if !file.starts_with("lib/") && file != format!("{}.lua", script.name) {
+        return Cow::Borrowed(whole);
+    }
+    let mut text = String::from_utf8(whole.to_vec()).expect("a script is text");
+    while let (Some(old), Some(new)) = (parts.next(), parts.next()) {
+        text = text.replace(old, new);
+    }
+    if text.as_bytes() == whole {
+        return Cow::Borrowed(whole);
+    }
+    Cow::Owned(text.into_bytes())
+}
+
+fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 fn is_answered_by(connection: &mut Connection, process: u32) -> bool {
