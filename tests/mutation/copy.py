@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tests.mutation.mutants import LUA
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from tests.mutation.mutants import Mutant
 
 TESTS: Final = ("tests/conformance/test_memory.py", "tests/stateful/test_memory_walk.py")
+REDIS_TESTS: Final = ("tests/conformance/test_redis.py",)
+"""What is run where the Redis store's own tests have not noticed."""
 COPIED: Final = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "rust/", "benches/", "python/", "tests/")
 PATIENCE: Final = 900
 """Seconds after which a mutant that hangs counts as noticed."""
@@ -92,15 +96,37 @@ class Copy:
         library = "lib_core.dylib" if sys.platform == "darwin" else "lib_core.so"
         shutil.copyfile(self._target / "debug" / library, self.root / "python/asyncendpoints/_core.abi3.so")
 
-    def test(self) -> Outcome:
+    def test(self, tests: tuple[str, ...] = TESTS) -> Outcome:
         """Run the suites on the copy until the first failure."""
-        environment = {**os.environ, "PYTHONPATH": str(self.root / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", *TESTS]
+        environment = {"PYTHONPATH": str(self.root / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", *tests]
+        return self._run(command, environment)
+
+    def test_scripts(self, mutant: Mutant | None = None) -> Outcome:
+        """Run the Redis store's own tests, against a real server, with the scripts as the mutant has them."""
+        environment = {"CARGO_TARGET_DIR": str(self._target), "RUST_BACKTRACE": "0"}
+        if mutant:
+            parts = [mutant.edits[0].file.removeprefix(LUA)]
+            for edit in mutant.edits:
+                parts += [edit.old, edit.new]
+            environment["ASYNCENDPOINTS_TEST_LUA_MUTANT"] = "\x1f".join(parts)
+        package = ["--package", "asyncendpoints-redis", "--test", "store"]
+        return self._run(["cargo", "test", "--quiet", "--locked", *package], environment)
+
+    def _run(self, command: list[str], environment: dict[str, str]) -> Outcome:
         try:
             run = subprocess.run(
-                command, cwd=self.root, env=environment, check=False, capture_output=True, text=True, timeout=PATIENCE
+                command,
+                cwd=self.root,
+                env={**os.environ, **environment},
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
             )
         except subprocess.TimeoutExpired:
             return Outcome(passed=False, line=f"no end after {PATIENCE} s")
-        failures = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return Outcome(run.returncode == 0, failures[0] if failures else (run.stdout + run.stderr).strip()[-300:])
+        failures = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR", "    "))]
+        return Outcome(
+            run.returncode == 0, failures[0].strip() if failures else (run.stdout + run.stderr).strip()[-300:]
+        )

@@ -8,6 +8,7 @@ from typing import Final
 MEMORY: Final = "rust/core/src/memory/"
 CORE: Final = "rust/core/src/"
 PYTHON: Final = "python/asyncendpoints/stores/"
+LUA: Final = "rust/redis/lua/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Mutant:
         self.name = name
         self.rule = rule
         self.edits = (Edit(file, old, new), *also)
+
+    @property
+    def is_of_a_script(self) -> bool:
+        """Whether it is one of the Redis store's scripts, which are changed when they are sent."""
+        return self.edits[0].file.startswith(LUA)
 
 
 MUTANTS: Final = (

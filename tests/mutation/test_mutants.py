@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.mutants import MUTANTS, Mutant
+from tests.mutation.scripts import SCRIPT_MUTANTS
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *SCRIPT_MUTANTS], ids=lambda mutant: mutant.name)
 def test_a_mutants_condition_stands_in_the_code_once(mutant: Mutant) -> None:
     """A mutant takes out a condition that is there, in one place, and whose rule is written down."""
     for edit in mutant.edits:
