@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from benches.results import Figure
@@ -23,7 +24,8 @@ def processor_ms(process_id: int) -> float:
 def figures() -> list[Figure]:
     """Let both servers stand idle side by side."""
     with (
-        Server.uvicorn("examples.demo.app:app") as ours,
+        TemporaryDirectory() as directory,
+        Server.uvicorn("examples.demo.app:app", environment={"DEMO_FILE": f"{directory}/demo.db"}) as ours,
         Server.uvicorn("benches.python.http_app:bare") as theirs,
     ):
         servers = (ours.process.pid, theirs.process.pid)
