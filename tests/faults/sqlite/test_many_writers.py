@@ -16,7 +16,7 @@ PROCESSES = 8
 SECONDS = 60.0 if CAMPAIGN else 15.0
 PATIENCE = 60.0
 LEASE = 60.0
-"""Longer than any process is kept waiting on a busy machine, so that every job has one run and no more."""
+"""Longer than any process is kept waiting on a busy machine, so that no run is taken for lost."""
 
 
 async def test_eight_processes_write_one_file(tmp_path: Path) -> None:
@@ -36,5 +36,7 @@ async def test_eight_processes_write_one_file(tmp_path: Path) -> None:
         world.worker()
         async with world.client() as jobs:
             ended = await assert_invariants(jobs, accepted, world.journal)
-        assert {len(job.runs) for job in ended.values()} == {1}
         assert {job.state for job in ended.values()} == {"completed"}
+        # What a process had claimed and not done when it left is done by another, and was given back before.
+        assert {run.outcome for job in ended.values() for run in job.runs[:-1]} <= {"released"}
+        assert set(world.journal.count("end").values()) == {1}
