@@ -1,6 +1,7 @@
 """The MariaDB store agrees with the pure model, and with the memory store, after every step of every walk.
 
-The default is a twentieth of the memory store's walks; `STATEFUL=deep` walks as often as the memory store does by default.
+The default is a twentieth of the memory store's walks; `STATEFUL=deep` walks as often as the memory store does by
+default.
 """
 
 from __future__ import annotations

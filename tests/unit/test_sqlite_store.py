@@ -10,8 +10,8 @@ import pytest
 
 from asyncendpoints import AsyncEndpoints, ConfigurationError, JobContext, StoreUnavailable
 from asyncendpoints._core import NewJob, new_job_id
-from asyncendpoints.stores.sql.store import SqlStore
 from asyncendpoints.stores.sql.sqlite_url import parse_sqlite_url
+from asyncendpoints.stores.sql.store import SqlStore
 from tests.support.scripts import run_clean
 
 if TYPE_CHECKING:

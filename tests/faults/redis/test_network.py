@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asyncendpoints import StoreUnavailable
+from asyncendpoints.stores.redis import RedisStore
 from tests.support.faults.invariants import all_ended, assert_invariants
 from tests.support.faults.rounds import rounds
 from tests.support.faults.waiting import eventually
 from tests.support.redis_proxy import Cut, RedisProxy
+from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from asyncendpoints import AsyncEndpoints
     from tests.support.faults.world import World
     from tests.support.redis_proxy import Command
-    from tests.support.redis_server import RedisServer
 
 SUBMITTERS = 8
 ANSWERED_WITHIN = 30.0
@@ -131,3 +132,33 @@ async def _all_have_worked(world: World, pids: list[int], jobs: AsyncEndpoints, 
         number += 1
         accepted.append(await submitted(jobs, f"warm-{number}"))
         await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("gap", [0.1, 0.01])
+async def test_a_redis_that_is_frozen_fails_calls_in_time_although_others_follow(gap: float) -> None:
+    """What the socket's buffer takes is no sign of life: each call has its time-out, however many come after it."""
+    taken: list[float] = []
+    with RedisServer() as frozen:
+        store = RedisStore(f"{frozen.url()}?timeout=1")
+        await store.open()
+
+        async def ask() -> None:
+            begun = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                await store.ping()
+            taken.append(time.monotonic() - begun)
+
+        frozen.stop_answering()
+        try:
+            asked: list[asyncio.Task[None]] = []
+            until = time.monotonic() + 5.0
+            while time.monotonic() < until:
+                asked.append(asyncio.create_task(ask()))
+                await asyncio.sleep(gap)
+            in_time = len(taken)
+            await asyncio.gather(*asked)
+        finally:
+            frozen.go_on()
+            await store.close()
+    assert in_time > len(taken) / 2
+    assert max(taken) < 4.0

@@ -1,6 +1,7 @@
 //! The socket of a connection: opened, encrypted where that is asked for, and its bytes counted.
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use super::config::{Address, Config};
 use super::tls::{Tls, Trust};
 
-/// How many bytes a socket has moved, in both directions.
+/// How many bytes a socket has moved, as far as they show that the other side takes part: what is read of it, and what
+/// can be written again after its buffers were full. What empty buffers take would go on for long towards a server that
+/// is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic(AtomicU64);
 
@@ -81,6 +84,7 @@ impl Dialer {
         Ok(Socket {
             stream,
             traffic: Arc::default(),
+            was_full: false,
         })
     }
 }
@@ -106,6 +110,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub(crate) struct Socket {
     stream: Box<dyn Stream>,
     traffic: Arc<Traffic>,
+    /// Whether the last bytes could not be written at once.
+    was_full: bool,
 }
 
 impl Socket {
@@ -134,8 +140,12 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.traffic.add(written);
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes)?;
+        let was_full = mem::replace(&mut self.was_full, written.is_pending());
+        let written = ready!(written);
+        if was_full {
+            self.traffic.add(written);
+        }
         Poll::Ready(Ok(written))
     }
 
