@@ -88,7 +88,10 @@ def _finish(tx: Transaction, settlements: Sequence[Settlement], now: int) -> boo
             "meta": settlement.result_meta,
         }
         for settlement in settlements
-        if settlement.nonce and not settlement.only_expired and settlement.verdict == _RETURNED
+        if settlement.nonce
+        and not settlement.only_expired
+        and settlement.error is None
+        and settlement.verdict == _RETURNED
     }
     if len(rows) < len(settlements):
         return False
