@@ -172,3 +172,28 @@ def test_a_forked_child_has_connections_of_its_own(url: str) -> None:
         dev_mode=False,
     )
     assert printed == "60\n"
+
+
+def test_greenlet_is_not_needed_for_a_file(url: str) -> None:
+    """The extra for SQLite is without it: an empty file is set up, and jobs run."""
+    printed = run_clean(
+        f"""
+        import asyncio, sys
+        sys.modules["greenlet"] = None
+        from asyncendpoints import AsyncEndpoints
+
+        jobs = AsyncEndpoints({url!r})
+
+        @jobs.handler("greet")
+        async def greet() -> str:
+            return "hello"
+
+        async def run():
+            async with jobs:
+                submission = await jobs.submit("greet")
+                print((await jobs.wait(submission.job.job_id, 20)).state)
+
+        asyncio.run(run())
+        """
+    )
+    assert printed == "completed\n"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.stores.sql.tables import COMMITS, MYSQL, PREFIX, Tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from asyncendpoints.stores.sql.dialect import Dialect
 
@@ -55,6 +55,11 @@ def _first(in_url: str | None, given: str | None) -> str:
     return next((prefix for prefix in (in_url, given) if prefix is not None), PREFIX)
 
 
+def _blocking(engine: Engine | AsyncEngine) -> Engine:
+    # Importing the class of asynchronous ones would need greenlet, which SQLite does without.
+    return engine if isinstance(engine, Engine) else engine.sync_engine
+
+
 def _sqlite(address: str | Engine | AsyncEngine, namespace: str, prefix: str | None, schema: str | None) -> Place:
     from asyncendpoints.stores.sql.sqlite import Sqlite
     from asyncendpoints.stores.sql.sqlite_url import SqliteAddress, parse_sqlite_url
@@ -64,7 +69,7 @@ def _sqlite(address: str | Engine | AsyncEngine, namespace: str, prefix: str | N
     if isinstance(address, str):
         found = parse_sqlite_url(address)
         return Place(Sqlite(found), Tables(_first(found.prefix, prefix)), found.namespace or namespace)
-    engine = address.sync_engine if isinstance(address, AsyncEngine) else address
+    engine = _blocking(address)
     if engine.dialect.driver != "pysqlite" or not engine.url.database:
         raise ConfigurationError(
             "an engine for SQLite must lead to a file, with the driver pysqlite; or give the file's URL, sqlite:///file.db"
@@ -82,7 +87,7 @@ def _mysql(address: str | Engine | AsyncEngine, namespace: str, prefix: str | No
     if isinstance(address, str):
         found, engine = parse_mysql_url(address), None
     else:
-        engine = address.sync_engine if isinstance(address, AsyncEngine) else address
+        engine = _blocking(address)
         if engine.dialect.driver not in {"asyncmy", "aiomysql", "pymysql"}:
             raise ConfigurationError(
                 f"an engine for MySQL or MariaDB must have the driver asyncmy, aiomysql or pymysql, not "
@@ -101,7 +106,7 @@ def _postgresql(address: str | Engine | AsyncEngine, namespace: str, prefix: str
     if isinstance(address, str):
         found, engine = parse_postgresql_url(address), None
     else:
-        engine = address.sync_engine if isinstance(address, AsyncEngine) else address
+        engine = _blocking(address)
         if engine.dialect.driver not in {"asyncpg", "psycopg", "psycopg_async"}:
             raise ConfigurationError(
                 f"an engine for PostgreSQL must have the driver asyncpg or psycopg, not {engine.dialect.driver}; or "
