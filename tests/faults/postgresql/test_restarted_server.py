@@ -44,9 +44,12 @@ async def test_a_server_restarted_under_load_loses_no_accepted_job(tmp_path: Pat
         probe = SqlStore(f"{server.url}?connect_timeout=1", namespace=world.namespace)
         await probe.open()
         async with world.client() as jobs:
-            world.worker()
-            world.worker()
+            workers = {world.worker().pid for _ in range(2)}
             submitting = [asyncio.create_task(_submit_until(over, jobs, accepted)) for _ in range(4)]
+            async with asyncio.timeout(PATIENCE):
+                # A worker that finds no server at its start ends, so that whoever supervises it tries again.
+                while not workers <= {entry.pid for entry in world.journal.entries()}:
+                    await asyncio.sleep(0.05)
             for _ in range(RESTARTS):
                 before = len(accepted)
                 async with asyncio.timeout(PATIENCE):

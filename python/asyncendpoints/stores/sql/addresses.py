@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
-
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.stores.sql.tables import COMMITS, MYSQL, PREFIX, Tables
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from asyncendpoints.stores.sql.dialect import Dialect
@@ -56,8 +55,8 @@ def _first(in_url: str | None, given: str | None) -> str:
 
 
 def _blocking(engine: Engine | AsyncEngine) -> Engine:
-    # Importing the class of asynchronous ones would need greenlet, which SQLite does without.
-    return engine if isinstance(engine, Engine) else engine.sync_engine
+    # Importing the class of asynchronous ones, to ask for it, would need greenlet, which SQLite does without.
+    return getattr(engine, "sync_engine", engine)
 
 
 def _sqlite(address: str | Engine | AsyncEngine, namespace: str, prefix: str | None, schema: str | None) -> Place:
