@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from asyncendpoints.errors import ConfigurationError
@@ -56,7 +56,8 @@ def _first(in_url: str | None, given: str | None) -> str:
 
 def _blocking(engine: Engine | AsyncEngine) -> Engine:
     # Importing the class of asynchronous ones, to ask for it, would need greenlet, which SQLite does without.
-    return getattr(engine, "sync_engine", engine)
+    blocking: Engine | None = getattr(engine, "sync_engine", None)
+    return cast("Engine", engine) if blocking is None else blocking
 
 
 def _sqlite(address: str | Engine | AsyncEngine, namespace: str, prefix: str | None, schema: str | None) -> Place:
