@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentTypeError
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,16 @@ from asyncendpoints.start_log import describe_start, format_queues
 from asyncendpoints.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+
+@pytest.fixture(autouse=True)
+def _level() -> Iterator[None]:
+    """Give the library's loggers their level back, which `--log-level` sets."""
+    logger = logging.getLogger("asyncendpoints")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 _NOW: Final = "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS bigint)"
 _begin: Final = f"SELECT CAST(pg_current_xact_id() AS text), {_NOW}"
-_status: Final = text("SELECT pg_xact_status(CAST(CAST(:token AS text) AS xid8))")
+_status: Final = text(
+    "SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8)),"
+    " extract(epoch FROM greatest(pg_postmaster_start_time(), checkpoint_time)) * 1000 FROM pg_control_checkpoint()"
+)
+_CHECKPOINT: Final = 1_000
+"""In how many milliseconds the server counts the time of a checkpoint."""
 _turn: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _IN_FUTURE: Final = "22023"
 
@@ -151,19 +156,27 @@ class Postgresql:
 
     def begin(self, connection: Connection) -> Begun:
         """Return the time, and the number by which the transaction is known to the server."""
-        token, now = connection.exec_driver_sql(_begin).one()
-        return Begun(now=now, token=token)
+        number, now = connection.exec_driver_sql(_begin).one()
+        return Begun(now=now, token=f"{number} {now}")
 
     def is_committed(self, connection: Connection, token: str) -> bool | None:
-        """Tell whether the transaction was committed; None where the server is still at it."""
+        """Tell whether the transaction is known to be committed; None where the server is still at it.
+
+        A server that has crashed, or has just taken over, gives the numbers of transactions that it knows nothing of to
+        others. Such an end of recovery is a checkpoint, so a number is trusted only where none has begun since. What is
+        not known is done again: the ids and nonces of what is written keep that from being done twice.
+        """
+        number, _, begun_at = token.partition(" ")
         try:
-            status = connection.execute(_status, {"token": token}).scalar_one()
+            status, renewed_at = connection.execute(_status, {"number": number}).one()
         except DBAPIError as error:
             # A standby that has taken over may never have heard of it.
             if code_of(error) == _IN_FUTURE:
                 return False
             raise
-        return None if status == "in progress" else status == "committed"
+        if status == "in progress":
+            return None
+        return status == "committed" and renewed_at + _CHECKPOINT <= int(begun_at)
 
     def turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction that has asked for this turn is under way; the turn ends with this one."""

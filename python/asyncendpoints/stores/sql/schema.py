@@ -13,6 +13,8 @@ from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.stores.versions import HEAD, Migration, Versions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asyncendpoints.stores.sql.transaction import Transaction
 
 VERSION: Final = "0001"
@@ -111,12 +113,12 @@ def _found(tx: Transaction, *, apart: bool = False) -> str | None:
     """
     table = tx.tables.version
     try:
-        with tx.connection.begin_nested() if apart else nullcontext():
-            found = tx.connection.execute(select(table.c.version_num)).scalars().all()
+        found = _read(tx, apart=apart)
     except (OperationalError, ProgrammingError):
-        if inspect(tx.connection).has_table(table.name, schema=table.schema):
-            raise
-        return None
+        if not inspect(tx.connection).has_table(table.name, schema=table.schema):
+            return None
+        # Somebody may have made it between the two looks.
+        found = _read(tx, apart=apart)
     if not found:
         return None
     if len(found) > 1 or not _VERSION.fullmatch(found[0]):
@@ -125,3 +127,9 @@ def _found(tx: Transaction, *, apart: bool = False) -> str | None:
             "is it another program's? Then choose another prefix for the tables"
         )
     return found[0]
+
+
+def _read(tx: Transaction, *, apart: bool) -> Sequence[str]:
+    version = tx.tables.version
+    with tx.connection.begin_nested() if apart else nullcontext():
+        return tx.connection.execute(select(version.c.version_num)).scalars().all()
