@@ -123,13 +123,6 @@ def test_queues_may_have_weights() -> None:
         make_settings(queues={"default": 1, "reports": 0})
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/x", "postgresql+asyncpg://localhost/x"])
-def test_a_store_of_a_later_release_is_refused_in_so_many_words(url: str) -> None:
-    """The error says that this release lacks it, and what there is."""
-    with pytest.raises(ConfigurationError, match=r"not in this release; it supports memory://, sqlite:"):
-        AsyncEndpoints(url)
-
-
 @pytest.mark.parametrize("url", ["", "jobs.db", "ftp://x", "memory://elsewhere"])
 def test_a_text_that_names_no_store_is_refused(url: str) -> None:
     """A store's URL that nobody knows is an error at once."""
