@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from importlib.resources import as_file, files
@@ -212,3 +213,7 @@ class RedisServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+if __name__ == "__main__":  # for the Rust tests, which look on the PATH alone
+    sys.stdout.write(f"{find_server()}\n")
