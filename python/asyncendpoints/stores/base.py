@@ -8,7 +8,7 @@ answer with are those of the classes in `asyncendpoints._core`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -83,6 +83,11 @@ class JobFilter:
     queue: str | None = None
     handler: str | None = None
     owner: str | None = None
+    request_id: str | None = None
+    created_since: int | None = None
+    """Created at this time or later (UTC milliseconds)."""
+    created_before: int | None = None
+    """Created before this time: the listing begins there, without passing what is newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,52 @@ class StoreStats:
     """For each queue, how many jobs are in each state."""
     oldest_ready_at: dict[str, int]
     """For each queue with jobs waiting to be claimed, since when the oldest waits (UTC milliseconds)."""
+    paused: frozenset[str] = frozenset()
+    """The queues from which nothing is claimed."""
+
+
+SLOT_MS: Final = 300_000
+"""Into how long slots the history of a process is divided, in milliseconds; a time's slot is `time // SLOT_MS`."""
+HISTORY_SLOTS: Final = 300
+"""How many slots are kept: a day and an hour."""
+SIGN_KEPT_MS: Final = 3_600_000
+"""How long the last report of a process that has gone without a word is kept, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a process tells the store of itself, again and again. Both bodies are opaque to stores."""
+
+    process: str
+    """The process's name, which matches `[A-Za-z0-9_.-]{1,64}`."""
+    card: bytes | None
+    """What it is and does; None: it ends, and its sign of life goes."""
+    slot: int
+    """The slot that `history` is about."""
+    history: bytes | None
+    """What it has counted in that slot so far, which takes the place of what it said before; None: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A process's last sign of life."""
+
+    process: str
+    card: bytes
+    seen_at: int
+    """When it came, on the store's clock (UTC milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What processes have told."""
+
+    now: int
+    """The store's time of this answer (UTC milliseconds)."""
+    signs: list[Sign]
+    """Of all processes that have not gone, by name."""
+    history: list[tuple[int, str, bytes]]
+    """Slot, process and what it counted, in this order."""
 
 
 class Store(Protocol):
@@ -169,6 +220,17 @@ class Store(Protocol):
 
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages for every queue."""
+        ...
+
+    async def report(self, report: Report, *, now: int | None = None) -> int:
+        """Keep what a process tells of itself, let go of what is too old, and return the store's time.
+
+        What a process tells again, because the answer was lost, counts once: it takes the place of what it told before.
+        """
+        ...
+
+    async def reports(self, *, since: int, now: int | None = None) -> Reports:
+        """Return the signs of life, and the history from slot `since` on."""
         ...
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:

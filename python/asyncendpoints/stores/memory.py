@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import weakref
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints import _core
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.base import StoreStats, StoreTraits
+from asyncendpoints.stores.kept_reports import KeptReports
 from asyncendpoints.stores.lease_table import LeaseTable, moment_of
 from asyncendpoints.stores.wakes import Listeners, Waiters
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
     from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener
-    from asyncendpoints.stores.lease_table import Moment
+    from asyncendpoints.stores.kept_reports import KeptReports
+from asyncendpoints.stores.lease_table import Moment
 
 TRAITS: Final = StoreTraits(
     name="memory",
@@ -51,6 +54,7 @@ class MemoryStore:
         self._closed = False
         self._users = 0
         self._told: int | None = None
+        self._reports = KeptReports()
         self._become_quiet()
         _stores.add(self)
 
@@ -65,6 +69,7 @@ class MemoryStore:
         self._become_quiet()
         self._users = 0
         self._told = None
+        self._reports = KeptReports()
         self._core.reset()
 
     def _tell(self, queues: list[str], job_ids: list[str], cancels: list[tuple[str, str, int]]) -> None:
@@ -207,7 +212,17 @@ class MemoryStore:
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages for every queue."""
         core = self._opened
-        return StoreStats(core.counts(), core.oldest_ready(now=now))
+        return StoreStats(core.counts(), core.oldest_ready(now=now), frozenset(core.paused()))
+
+    async def report(self, report: Report, *, now: int | None = None) -> int:
+        """Keep what a process tells of itself."""
+        _ = self._opened
+        return self._reports.report(report, now=_time(now))
+
+    async def reports(self, *, since: int, now: int | None = None) -> Reports:
+        """Return the signs of life, and the history from a slot on."""
+        _ = self._opened
+        return self._reports.reports(since=since, now=_time(now))
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:
         """Drop payloads and results past their retention where the key keeps the record."""
@@ -264,6 +279,10 @@ class MemoryStore:
         )
         self._keepers.add(keeper)
         return keeper
+
+
+def _time(now: int | None) -> int:
+    return time.time_ns() // 1_000_000 if now is None else now
 
 
 def _start_over_in_child() -> None:
