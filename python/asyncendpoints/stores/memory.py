@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
-    from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener
-    from asyncendpoints.stores.kept_reports import KeptReports
-from asyncendpoints.stores.lease_table import Moment
+    from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener, Report, Reports
+    from asyncendpoints.stores.lease_table import Moment
 
 TRAITS: Final = StoreTraits(
     name="memory",
