@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 PAGE: Final = "docs/rules.md"
 HEADING: Final = re.compile(r"^### (?P<number>[A-Z]{3}-\d+[ab]?): ", re.MULTILINE)
-NUMBER: Final = re.compile(r"\b(?P<number>(?:SUB|IDM|CLM|LSE|SET|RES|CAN|EFF|SHD|RTN|CLK)-\d+[ab]?)(?![\w-])")
+NUMBER: Final = re.compile(r"\b(?P<number>(?:SUB|IDM|CLM|LSE|SET|RES|CAN|EFF|SHD|RTN|CLK|LST|REP)-\d+[ab]?)(?![\w-])")
 IN_A_NAME: Final = re.compile(
-    r"(?:^|_)(?P<letters>sub|idm|clm|lse|set|res|can|eff|shd|rtn|clk)_(?P<digit>\d+[ab]?)(?=_)"
+    r"(?:^|_)(?P<letters>sub|idm|clm|lse|set|res|can|eff|shd|rtn|clk|lst|rep)_(?P<digit>\d+[ab]?)(?=_)"
 )
 CODE: Final = (".py", ".pyi", ".rs", ".lua", ".sql", ".md")
 TESTS: Final = ("tests/", "python/asyncendpoints/testing/conformance/")

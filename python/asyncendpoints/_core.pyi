@@ -623,6 +623,9 @@ class MemoryStore:
         queue: str | None = None,
         handler: str | None = None,
         owner: str | None = None,
+        request_id: str | None = None,
+        created_since: int | None = None,
+        created_before: int | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page: ...

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
-    from asyncendpoints.stores.base import LeaseKeeper, Listener, Store, StoreStats, StoreTraits
+    from asyncendpoints.stores.base import LeaseKeeper, Listener, Report, Reports, Store, StoreStats, StoreTraits
 
 
 class TwinStore:
@@ -151,9 +151,17 @@ class TwinStore:
                 for state, number in states.items()
                 if number
             }
-            return counts, stats.oldest_ready_at
+            return counts, stats.oldest_ready_at, stats.paused
 
         return await self._both("stats", lambda store: store.stats(now=now), numbers)
+
+    async def report(self, report: Report, *, now: int | None = None) -> int:
+        """Report to both."""
+        return await self._both("report", lambda store: store.report(report, now=now), _itself)
+
+    async def reports(self, *, since: int, now: int | None = None) -> Reports:
+        """Read what both were told."""
+        return await self._both("reports", lambda store: store.reports(since=since, now=now), _itself)
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:
         """Strip in both."""

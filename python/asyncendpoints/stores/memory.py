@@ -204,6 +204,9 @@ class MemoryStore:
             queue=where.queue,
             handler=where.handler,
             owner=where.owner,
+            request_id=where.request_id,
+            created_since=where.created_since,
+            created_before=where.created_before,
             cursor=cursor,
             limit=limit,
         )

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
-    from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener, Store, StoreStats, StoreTraits
+    from asyncendpoints.stores.base import (
+        JobFilter,
+        LeaseKeeper,
+        Listener,
+        Report,
+        Reports,
+        Store,
+        StoreStats,
+        StoreTraits,
+    )
 
 T = TypeVar("T")
 
@@ -202,6 +211,14 @@ class FaultyStore:
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages."""
         return await self._do("stats", lambda: self.inner.stats(now=now))
+
+    async def report(self, report: Report, *, now: int | None = None) -> int:
+        """Keep what a process tells of itself."""
+        return await self._do("report", lambda: self.inner.report(report, now=now))
+
+    async def reports(self, *, since: int, now: int | None = None) -> Reports:
+        """Return what processes have told."""
+        return await self._do("reports", lambda: self.inner.reports(since=since, now=now))
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:
         """Drop bodies past their retention."""

@@ -185,6 +185,11 @@ pub struct JobFilter<'a> {
     pub queue: Option<&'a str>,
     pub handler: Option<&'a str>,
     pub owner: Option<&'a str>,
+    pub request_id: Option<&'a str>,
+    /// Created at this time or later.
+    pub created_since: Option<u64>,
+    /// Created before this time: the listing begins there, without passing what is newer.
+    pub created_before: Option<u64>,
 }
 
 /// Some jobs of a listing, newest first.

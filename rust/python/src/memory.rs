@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::answers::{Cancellation, Claims, Reservation};
-use crate::convert::{Whole, body, time_of};
+use crate::convert::{Whole, body, moment, time_of};
 use crate::errors::StoreUnavailable;
 use crate::guard::Guard;
 use crate::job::Job;
@@ -228,7 +228,8 @@ impl MemoryStore {
     }
 
     #[pyo3(signature = (
-        *, state = None, queue = None, handler = None, owner = None, cursor = None, limit = Whole::of(100),
+        *, state = None, queue = None, handler = None, owner = None, request_id = None, created_since = None,
+        created_before = None, cursor = None, limit = Whole::of(100),
     ))]
     fn list(
         &self,
@@ -237,6 +238,9 @@ impl MemoryStore {
         queue: Option<&str>,
         handler: Option<&str>,
         owner: Option<&str>,
+        request_id: Option<&str>,
+        created_since: Option<Whole>,
+        created_before: Option<Whole>,
         cursor: Option<&str>,
         limit: Whole,
     ) -> PyResult<Page> {
@@ -245,6 +249,9 @@ impl MemoryStore {
             queue,
             handler,
             owner,
+            request_id,
+            created_since: moment("created_since", created_since)?,
+            created_before: moment("created_before", created_before)?,
         };
         let limit = limit.count("limit")?;
         let page = self.run(py, |store| store.list(&filter, cursor, limit))?;

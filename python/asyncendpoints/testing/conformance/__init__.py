@@ -23,7 +23,9 @@ from asyncendpoints.testing.conformance import (
     keeper,
     lease,
     listing,
+    narrowing,
     promote,
+    reports,
     retention,
     settle,
     submit,
@@ -52,6 +54,8 @@ _FILES: Final = (
     retention,
     clock,
     listing,
+    narrowing,
+    reports,
     texts,
     waiting,
 )

@@ -98,6 +98,11 @@ class Comparison(RuleBasedStateMachine):
         runs = held if held and pick % 4 else self.runs
         return runs[pick // 4 % len(runs)]
 
+    def a_creation(self, pick: int | None) -> int | None:
+        """Return when a job that is there was created, or a millisecond beside it; None for None."""
+        moments = sorted({job.created_at for job in self.model.jobs.values()}) or [self.clock.now]
+        return None if pick is None else moments[pick // 3 % len(moments)] + pick % 3 - 1
+
     def agree_on(self, job_id: str, found: Job | None) -> None:
         """Complain unless a job is as the model has it."""
         known = self.model.jobs.get(job_id)
@@ -120,6 +125,7 @@ class Comparison(RuleBasedStateMachine):
             if number
         }
         agree("counts", counts, self.model.counts())
+        agree("paused queues", stats.paused, self.model.paused)
         agree("ages", stats.oldest_ready_at, self.model.oldest_ready(self.clock.now))
 
 

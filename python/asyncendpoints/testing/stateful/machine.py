@@ -353,10 +353,30 @@ class StoreMachine(Comparison):
         queue=st.sampled_from([None, *QUEUES]),
         handler=st.sampled_from([None, None, "handler-0"]),
         owner=st.sampled_from([None, None, "a", "a%"]),
+        request_id=st.sampled_from([None, None, None, "a", "b", ""]),
+        bounds=st.tuples(st.one_of(st.none(), st.none(), _picks), st.one_of(st.none(), st.none(), _picks)),
     )
-    def list(self, limit: int, state: Any, queue: str | None, handler: str | None, owner: str | None) -> None:
+    def list(
+        self,
+        *,
+        limit: int,
+        state: Any,
+        queue: str | None,
+        handler: str | None,
+        owner: str | None,
+        request_id: str | None,
+        bounds: tuple[int | None, int | None],
+    ) -> None:
         """Follow a listing to its end."""
-        where = JobFilter(state=state, queue=queue, handler=handler, owner=owner)
+        where = JobFilter(
+            state=state,
+            queue=queue,
+            handler=handler,
+            owner=owner,
+            request_id=request_id,
+            created_since=self.a_creation(bounds[0]),
+            created_before=self.a_creation(bounds[1]),
+        )
         found: list[str] = []
         cursor: str | None = None
         while True:

@@ -208,6 +208,9 @@ class ModelStore:
             and where.queue in {None, job.new.queue}
             and where.handler in {None, job.new.handler}
             and where.owner in {None, job.new.owner}
+            and where.request_id in {None, job.new.key}
+            and (where.created_since is None or job.created_at >= where.created_since)
+            and (where.created_before is None or job.created_at < where.created_before)
         ]
         return [job.new.job_id for job in sorted(found, key=lambda job: (job.created_at, job.new.job_id), reverse=True)]
 

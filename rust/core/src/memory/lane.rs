@@ -28,6 +28,15 @@ impl Place {
         }
     }
 
+    /// Before every job of this number.
+    pub(super) const fn first_at(order: u64) -> Self {
+        Self {
+            order,
+            id_high: 0,
+            id_low: 0,
+        }
+    }
+
     /// By rank (CLM-2): higher priority first, then older, then by id.
     ///
     /// The order of `(100 − priority)·2^42 + ready_at`, with more room for the time.
@@ -128,11 +137,7 @@ impl Lane {
             if steps == u64::from(u8::MAX) {
                 break;
             }
-            let below = Place {
-                order: (steps + 1) << TIME_BITS,
-                id_high: 0,
-                id_low: 0,
-            };
+            let below = Place::first_at((steps + 1) << TIME_BITS);
             next = self
                 .jobs
                 .first_from(Standing {

@@ -13,19 +13,26 @@ use crate::state::State;
 const PASSED_OVER: usize = 1_000;
 
 /// A filter whose names have been looked up.
-struct Wanted {
+struct Wanted<'a> {
     state: Option<State>,
     queue: Option<Slot>,
     handler: Option<NameId>,
     owner: Option<NameId>,
+    request_id: Option<&'a str>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     fn matches(&self, record: &Record) -> bool {
         self.state.is_none_or(|state| state == record.state)
             && self.queue.is_none_or(|queue| queue == record.queue)
             && self.handler.is_none_or(|handler| handler == record.handler)
             && self.owner.is_none_or(|owner| Some(owner) == record.owner)
+            && self.request_id.is_none_or(|key| {
+                record
+                    .idempotency
+                    .as_ref()
+                    .is_some_and(|own| &*own.key == key)
+            })
     }
 }
 
@@ -49,13 +56,24 @@ impl MemoryStore {
             &self.listing
         };
         let most = limit.saturating_add(PASSED_OVER);
+        let newest = filter.created_before.map(Place::first_at);
+        let from = match (cursor.and_then(parse), newest) {
+            (Some(behind), Some(newest)) => Some(behind.min(newest)),
+            (behind, newest) => behind.or(newest),
+        };
         let mut last = None;
-        for (seen, slot) in lane.backwards(cursor.and_then(parse)).enumerate() {
+        for (seen, slot) in lane.backwards(from).enumerate() {
+            let record = &self.jobs[slot];
+            if filter
+                .created_since
+                .is_some_and(|since| record.created_at < since)
+            {
+                break;
+            }
             if page.jobs.len() == limit || seen == most {
                 page.cursor = last.map(write);
                 break;
             }
-            let record = &self.jobs[slot];
             if wanted.matches(record) {
                 page.jobs.push(self.view(record));
             }
@@ -65,7 +83,7 @@ impl MemoryStore {
     }
 
     /// Look up the filter's names; `None` where no job can match, because one of them is unknown.
-    fn wanted(&self, filter: &JobFilter<'_>) -> Option<Wanted> {
+    fn wanted<'a>(&self, filter: &JobFilter<'a>) -> Option<Wanted<'a>> {
         let name = |text: &str| self.names.find(&self.hashing, text);
         Some(Wanted {
             state: filter.state,
@@ -81,6 +99,7 @@ impl MemoryStore {
                 Some(owner) => Some(name(owner)?),
                 None => None,
             },
+            request_id: filter.request_id,
         })
     }
 }

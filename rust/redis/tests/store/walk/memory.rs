@@ -56,6 +56,7 @@ pub(crate) fn answer(store: &mut MemoryStore, operation: Operation, now: u64) ->
                 queue: queue.as_deref(),
                 handler: handler.as_deref(),
                 owner: owner.as_deref(),
+                ..JobFilter::default()
             };
             Answer::Page(store.list(&filter, cursor.as_deref(), limit))
         }
