@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from asyncendpoints.bulk import new_jobs
-from asyncendpoints.database import Database
 from asyncendpoints.engine import Engine
+from asyncendpoints.operations import Operations
 from asyncendpoints.policy import make_policy
 from asyncendpoints.preparation import prepared
 from asyncendpoints.registry import Handler, Registry
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class AsyncEndpoints(Database):
+class AsyncEndpoints(Operations):
     """Durable asynchronous endpoints for one application.
 
     Making one starts nothing: no thread, no connection, no event loop is touched before the application starts.
