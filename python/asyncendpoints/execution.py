@@ -16,7 +16,7 @@ import msgspec
 from asyncendpoints.calls import call_in_thread
 from asyncendpoints.context import JobContext, current_job
 from asyncendpoints.effects import Effects
-from asyncendpoints.errors import AsyncEndpointsError, ResultNotSerializable, StaleLease
+from asyncendpoints.errors import AsyncEndpointsError, JobError, ResultNotSerializable, StaleLease
 from asyncendpoints.failures import (
     RELEASED,
     STOPPED,
@@ -105,6 +105,8 @@ class Run:
     ticket: Lock | None = None
     """While a plain function waits for a thread or runs: who locks it may begin it, or give it up."""
     progress_writer: Progress | None = None
+    raised: type[BaseException] | None = None
+    """What its handler raised, where its job's readers may know."""
     _effects: Effects | None = None
 
     def __init__(
@@ -298,4 +300,5 @@ def _described(run: Run, error: BaseException) -> Outcome:
     if not isinstance(error, AsyncEndpointsError):
         # What was raised on purpose explains itself; everything else is somebody's defect and needs its traceback.
         log_raised(run, error)
+    run.raised = type(error) if settings.expose_errors or isinstance(error, JobError) else None
     return raised(error, expose_errors=settings.expose_errors, expose_tracebacks=settings.expose_tracebacks)

@@ -76,7 +76,14 @@ def log_end(run: Run, outcome: Outcome, state: str) -> None:
     else:
         level, what = logging.INFO, f"goes back to the queue ({state}): {printable(outcome.reason)}"
     arguments = (what, claim.attempt, claim.max_attempts)
-    _say(run, level, "%s %s, attempt %d of %d", *arguments, duration=run.duration, outcome=_outcome(outcome, state))
+    _say(
+        run,
+        level,
+        "%s %s, attempt %d of %d",
+        *arguments,
+        duration=run.duration,
+        outcome=recorded_outcome(outcome, state),
+    )
 
 
 def log_raised(run: Run, error: BaseException) -> None:
@@ -92,7 +99,7 @@ def log_overdue(run: Run) -> None:
     _say(run, logging.WARNING, "%s goes on although it was told to end; its slot stays taken until it does")
 
 
-def _outcome(outcome: Outcome, state: str) -> str:
+def recorded_outcome(outcome: Outcome, state: str) -> str:
     """Return how the run ended, as its job's record says it."""
     canceled = state == "canceled"
     return _core.decide(outcome.event, attempt=1, max_attempts=1, cancel_requested=canceled).outcome

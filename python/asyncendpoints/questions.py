@@ -11,6 +11,7 @@ from asyncendpoints.bulk import enqueue_all, enqueue_all_in
 from asyncendpoints.clock import SystemClock
 from asyncendpoints.errors import JobNotCancelable, JobNotFound
 from asyncendpoints.job_log import log_cancel
+from asyncendpoints.observability import tracing
 from asyncendpoints.waits import HeldWaits
 
 if TYPE_CHECKING:
@@ -85,6 +86,14 @@ class Questions(ABC):
         """
         if not self._accepts:
             await self._check_accepting()
+        if not tracing.enabled():
+            return await self._enqueue(job, now, session)
+        with tracing.submission(job.handler, job.queue) as sending:
+            stored = await self._enqueue(submission.traced(job, sending.context), now, session)
+            sending.stored(stored.job.job_id, replayed=stored.replayed)
+            return stored
+
+    async def _enqueue(self, job: NewJob, now: int | None, session: DatabaseSession | None) -> Submission:
         if session is None:
             (answer,) = await self.store.enqueue((job,), max_queued=self.settings.max_queued, now=now)
         else:
@@ -105,6 +114,16 @@ class Questions(ABC):
             ForkedWorker: The process was forked after the start.
         """
         await self._check_accepting()
+        if not jobs or not tracing.enabled():
+            return await self._enqueue_all(jobs, now, session)
+        # One span for all of them, however many there are, which stands as well for where each was created.
+        with tracing.submission(jobs[0].handler, jobs[0].queue, count=len(jobs)) as sending:
+            trace = sending.context
+            return await self._enqueue_all([submission.traced(job, trace) for job in jobs], now, session)
+
+    async def _enqueue_all(
+        self, jobs: Sequence[NewJob], now: int | None, session: DatabaseSession | None
+    ) -> list[Submission]:
         if session is None:
             return await enqueue_all(self.store, jobs, max_queued=self.settings.max_queued, now=now)
         where = with_outbox.transactional(self.store, self.outbox)

@@ -37,6 +37,9 @@ class StoredRequest(msgspec.Struct, frozen=True, array_like=True, omit_defaults=
     root_path: str = ""
     embed: bool | None = None
     """Whether the framework embedded the body's fields; None where it has no such notion."""
+    trace: tuple[str, ...] = ()
+    """The W3C trace context of the submission: its `traceparent`, and its `tracestate` if any; empty without a trace.
+    It is not the client's, whose own stands in the headers."""
 
 
 NOTHING: Final = msgspec.msgpack.encode({})
@@ -58,13 +61,16 @@ def _packed(value: Any) -> Any:
     return msgspec.msgpack.Ext(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
+_UNTRACED: Final = 0x9A
+"""The first byte of a stored request without a trace: an array of ten members, of which the trace is the next."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(StoredRequest, ext_hook=_extension)
 
 
 def encode_request(request: StoredRequest) -> bytes:
     """Return the bytes to store."""
-    return pack_request(
+    packed = pack_request(
         request.method,
         request.path,
         request.route,
@@ -77,6 +83,24 @@ def encode_request(request: StoredRequest) -> bytes:
         request.root_path,
         request.embed,
     )
+    return with_trace(packed, request.trace) if request.trace else packed
+
+
+def with_trace(body: bytes | None, trace: tuple[str, ...]) -> bytes:
+    """Return a stored request with the trace context of its submission, in the place of one that it may have.
+
+    Args:
+        body: The stored request; None is one with empty members, as scripts submit it.
+        trace: The trace context.
+
+    Raises:
+        msgspec.ValidationError: The bytes are not a stored request of a version that this library knows.
+    """
+    if body is None:
+        body = encode_request(StoredRequest())
+    elif body[:1] != bytes((_UNTRACED,)):
+        body = encode_request(msgspec.structs.replace(decode_request(body), trace=()))
+    return b"".join((bytes((_UNTRACED + 1,)), body[1:], _encode(trace)))
 
 
 def encode_params(path_params: Mapping[str, Any]) -> bytes:

@@ -16,8 +16,9 @@ from asyncendpoints.errors import (
 )
 from asyncendpoints.job import NewJob
 from asyncendpoints.job_log import log_step
+from asyncendpoints.observability import tracing
 from asyncendpoints.policy import checked_priority, checked_queue, milliseconds
-from asyncendpoints.request import StoredRequest, encode_request
+from asyncendpoints.request import StoredRequest, encode_request, with_trace
 
 if TYPE_CHECKING:
     from asyncendpoints._core import Enqueued
@@ -202,6 +203,34 @@ def scope_of(handler: str, owner: str | None) -> str:
     return handler if owner is None else f"{handler}\n{owner}"
 
 
+def traced(job: NewJob, trace: tuple[str, ...]) -> NewJob:
+    """Return the same job with the trace context of its submission in its stored request.
+
+    The fingerprint stays: whoever repeats a submission does so in a trace of his own.
+    """
+    if not trace:
+        return job
+    return NewJob(
+        job_id=job.job_id,
+        handler=job.handler,
+        queue=job.queue,
+        priority=job.priority,
+        delay_ms=job.delay_ms,
+        max_attempts=job.max_attempts,
+        timeout_ms=job.timeout_ms,
+        retention_completed_ms=job.retention_completed_ms,
+        retention_failed_ms=job.retention_failed_ms,
+        scope=job.scope,
+        key=job.key,
+        fingerprint=job.fingerprint,
+        owner=job.owner,
+        request=with_trace(job.request, trace),
+        payload=job.payload,
+        redrive_of=job.redrive_of,
+        origin=job.origin,
+    )
+
+
 def accepted(job: NewJob, answer: Enqueued) -> Submission:
     """Return what a store's answer to a job makes of its submission.
 
@@ -245,6 +274,15 @@ async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -
         redrive_of=job.job_id,
         origin=job.origin or job.job_id,
     )
+    if not tracing.enabled():
+        return await _repeat(job, repeated, store, settings, now)
+    with tracing.submission(job.handler, job.queue, repeats=tracing.Repeated(job.job_id, job.request)) as sending:
+        again = await _repeat(job, traced(repeated, sending.context), store, settings, now)
+        sending.stored(again.job_id, replayed=False)
+        return again
+
+
+async def _repeat(job: Job, repeated: NewJob, store: Store, settings: Settings, now: int | None) -> Job:
     (answer,) = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
     log_step(job, f"is repeated as job {repeated.job_id}")
     return accepted(repeated, answer).job

@@ -17,7 +17,8 @@ from asyncendpoints.claiming import Claiming
 from asyncendpoints.deadlines import ROUNDING, Deadlines
 from asyncendpoints.execution import Run, Services, Stop, execute
 from asyncendpoints.failures import RELEASED, Outcome, timed_out
-from asyncendpoints.job_log import log_end, log_overdue, log_starts, logs_every_end
+from asyncendpoints.job_log import log_end, log_overdue, log_starts, logs_every_end, recorded_outcome
+from asyncendpoints.observability import tracing
 from asyncendpoints.observability.logging import log_safely
 from asyncendpoints.settling import Settler
 from asyncendpoints.threads import Threads
@@ -60,6 +61,7 @@ class Worker:
         self._runs: dict[tuple[str, int], Run] = {}
         self._threads = Threads(settings.threads)
         self._services = Services(store, clock, settings, self._threads)
+        self._spans = tracing.AttemptSpans(self.name)
         self._settler = Settler(store, clock, self._settled)
         self._deadlines = Deadlines(clock, self._runs, self._due)
         claiming = Claiming(
@@ -159,6 +161,7 @@ class Worker:
         now = self._clock.monotonic()
         shortest = inf
         runs, create_task, find = self._runs, self._loop.create_task, self._registry.find
+        drive = self._drive_traced if tracing.enabled() else self._drive
         held: list[tuple[str, int, int]] = []
         for claim in claims:
             timeout_ms = claim.timeout_ms
@@ -167,7 +170,7 @@ class Worker:
             runs[key] = run = Run(claim, key, find(claim.handler), now + timeout_ms / 1000, self._services)
             held.append((job_id, fence, timeout_ms))
             # An empty context: a worker that was started within a request must not hand its variables on.
-            run.task = create_task(self._drive(run), name=job_id, context=Context())
+            run.task = create_task(drive(run), name=job_id, context=Context())
         self._keeper.hold(held)
         log_starts(claims)
         self._deadlines.watch(now + shortest / 1000)
@@ -180,8 +183,14 @@ class Worker:
         run.begun = self._clock.monotonic()
         self._end(run, await execute(run))
 
+    async def _drive_traced(self, run: Run) -> None:
+        self._spans.begin(run.claim, run.key)
+        await self._drive(run)
+
     def _end(self, run: Run, outcome: Outcome) -> None:
         del self._runs[run.key]
+        if self._spans:
+            self._spans.returned(run.key)
         # The task's context holds the job's context and that the run: without this, only the collector frees them.
         run.task = None
         if not run.settled:
@@ -198,6 +207,9 @@ class Worker:
                 self.stale_settlements += 1
             if every or state in {"failed", "stale"}:
                 log_end(run, outcome, state)
+            if self._spans:
+                known = "lost" if state in {"stale", "unwritten"} else recorded_outcome(outcome, state)
+                self._spans.settled(run.key, known, problem=outcome.error, raised=run.raised)
         self._claimer.freed()
 
     def _beat(self) -> None:
@@ -280,6 +292,7 @@ class Worker:
         """End everything; the ends of runs get `patience` seconds to reach the store."""
         await self._claimer.close()
         await self._settler.close(patience)
+        self._spans.close()
         await self._claimer.give_back()
         for run in tuple(self._runs.values()):
             if run.task is not None:

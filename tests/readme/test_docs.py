@@ -12,6 +12,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.util._once import Once
 
 import asyncendpoints
 from asyncendpoints.policy import Policy
@@ -33,6 +35,9 @@ PAGES = [page for page in sorted(DOCS.glob("**/*.md")) if blocks(page, "python")
 async def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page, one after the other, are a program that runs."""
     monkeypatch.chdir(tmp_path)
+    # What a page sets up for all of its process is no other test's.
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
     await run_page(page)
 
 
