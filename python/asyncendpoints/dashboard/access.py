@@ -114,5 +114,5 @@ def _is_loopback(address: str) -> bool:
 
 def _names_this_machine(host: bytes) -> bool:
     name = host.decode("latin-1").lower()
-    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    name = name[1:].rpartition("]")[0] if name.startswith("[") else name.partition(":")[0]
     return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
