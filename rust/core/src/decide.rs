@@ -147,7 +147,9 @@ pub fn decide(
     })
 }
 
-fn outcome_of(event: RunEvent, cancel_requested: bool) -> Outcome {
+/// How a run ended, as its job's record says it.
+#[must_use]
+pub const fn outcome_of(event: RunEvent, cancel_requested: bool) -> Outcome {
     match event {
         RunEvent::Returned => Outcome::Completed,
         RunEvent::TimedOut => Outcome::Timeout,

@@ -11,5 +11,6 @@ pub mod ids;
 pub mod job;
 pub mod lease;
 pub mod memory;
+pub mod meters;
 pub mod retry;
 pub mod state;
