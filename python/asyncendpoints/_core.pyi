@@ -1,7 +1,7 @@
 """The Rust core as Python sees it. It translates; every rule it applies is decided in `rust/core`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, final
+from typing import Any, Literal, Protocol, final
 
 __version__: str
 
@@ -577,6 +577,94 @@ class Page:
     def jobs(self) -> list[Job]: ...
     @property
     def cursor(self) -> str | None: ...
+
+@final
+class Meters:
+    """The counters of a process: read at any time from any thread, and written in batches.
+
+    However many names of handlers and queues strangers invent, there is a bounded number of counters.
+    """
+
+    def __init__(self) -> None: ...
+    def know(self, handlers: Sequence[str], /) -> None:
+        """Count the jobs of these handlers under their names from now on; those of others share `(unknown)`."""
+    def expect(self, handler: str, queue: str, /) -> None:
+        """Have counters for an endpoint's jobs in a queue, which say zero until something happens."""
+    def submitted(self, jobs: Sequence[NewJob], answers: Sequence[Enqueued], /) -> None:
+        """Submissions were answered."""
+    def refused(self, handler: str, queue: str, /) -> None:
+        """A submission was refused before there was a job."""
+    def started(self, claims: Sequence[Claim], /) -> None:
+        """Runs began: each has waited since its job became runnable, both by the store's clock."""
+    def ended(self, ends: Sequence[tuple[_EndedRun, Sequence[Any]]], states: Sequence[str], /) -> None:
+        """Runs ended.
+
+        Args:
+            ends: Each run, and how it ended: the event for `decide` stands first.
+            states: For each the state that its job went to, or `stale`; other words are passed over.
+        """
+    def rescued(self, expired: Sequence[Expired], states: Sequence[str], /) -> None:
+        """Runs of lost workers were ended by the sweep; those that are `stale` were not."""
+    def canceled(self, job: Job, /) -> None:
+        """A job was canceled that was not running."""
+    @property
+    def leases_lost(self) -> int:
+        """How many runs had lost their lease when they ended."""
+    @property
+    def changes(self) -> int:
+        """How often something was counted: who has seen this number has seen everything."""
+    def tallies(self) -> list[Tally]:
+        """Return what was counted, by endpoint and queue."""
+
+class _EndedRun(Protocol):
+    """What `Meters.ended` reads of a run: when its handler began and ended, in seconds of one clock."""
+
+    @property
+    def claim(self) -> Claim: ...
+    @property
+    def begun(self) -> float | None: ...
+    @property
+    def ended(self) -> float | None: ...
+
+@final
+class Tally:
+    """What happened to the jobs of one endpoint in one queue, up to a moment."""
+
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def submitted(self) -> dict[str, int]:
+        """Submissions by what they came to: `created`, `replayed`, `refused`."""
+    @property
+    def attempts(self) -> dict[str, int]:
+        """Runs that ended, by outcome."""
+    @property
+    def ended(self) -> dict[str, int]:
+        """Jobs that ended, by state."""
+    @property
+    def ran(self) -> list[int]:
+        """How long runs took: how many are in each bucket of `observability.histogram`."""
+    @property
+    def ran_seconds(self) -> float:
+        """How long runs took together."""
+    @property
+    def waited(self) -> list[int]:
+        """How long jobs waited from being runnable to the start of a run, likewise."""
+    @property
+    def waited_seconds(self) -> float:
+        """How long jobs waited together."""
+
+@final
+class Histogram:
+    """Durations by bucket of `observability.histogram`: observed and read on any thread."""
+
+    def __init__(self) -> None: ...
+    def observe(self, seconds: float, /) -> None:
+        """Count a duration."""
+    def read(self) -> tuple[list[int], float]:
+        """Return how many are in each bucket, and all together in seconds."""
 
 @final
 class MemoryStore:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from asyncendpoints.bulk import new_jobs
 from asyncendpoints.engine import Engine
+from asyncendpoints.life import Life
 from asyncendpoints.operations import Operations
 from asyncendpoints.policy import make_policy
 from asyncendpoints.preparation import prepared
@@ -15,8 +16,7 @@ from asyncendpoints.store_urls import open_outbox, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self, Unpack
+    from typing import Unpack
 
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class AsyncEndpoints(Operations):
+class AsyncEndpoints(Life, Operations):
     """Durable asynchronous endpoints for one application.
 
     Making one starts nothing: no thread, no connection, no event loop is touched before the application starts.
@@ -80,6 +80,7 @@ class AsyncEndpoints(Operations):
         dependencies: Sequence[Any] = (),
         producer: bool = False,
         health: bool = False,
+        metrics: bool | str = False,
     ) -> None:
         """Tie the worker to the application's lifespan, and add the job routes.
 
@@ -91,13 +92,14 @@ class AsyncEndpoints(Operations):
             dependencies: What guards the job routes: FastAPI dependencies, or functions of the request with Starlette.
             producer: Whether to add `POST /jobs` for handlers that say `exposed=True`.
             health: Whether to add `/livez` and `/readyz`.
+            metrics: Whether to add `/metrics` for Prometheus, or at which path.
 
         Raises:
             ConfigurationError: It is no such application, or was installed on before.
         """
         from asyncendpoints.http.installation import install
 
-        install(app, self.engine, dependencies=dependencies, producer=producer, health=health)
+        install(app, self.engine, dependencies=dependencies, producer=producer, health=health, metrics=metrics)
         self._application = app
 
     @overload
@@ -360,37 +362,7 @@ class AsyncEndpoints(Operations):
         """
         return await self.engine.redrive(job_id)
 
-    # Scripts and tests.
-
-    async def start(self, *, worker: bool | None = None) -> None:
-        """Start on the running event loop: for scripts; an installed application starts by its lifespan.
-
-        Args:
-            worker: Whether this process runs jobs; None is what the setting says.
-
-        Raises:
-            ConfigurationError: It is already started.
-            StoreUnavailable: The store does not answer.
-        """
-        await self.engine.start(worker=worker)
-
-    async def stop(self, *, grace: float | None = None) -> None:
-        """Drain and end; it can be started again.
-
-        Args:
-            grace: Seconds that running handlers get to end; None is the setting `shutdown_grace`.
-        """
-        await self.engine.stop(grace)
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        # An error is on its way out: whoever raised it should not wait for other work to end.
-        await self.stop(grace=None if error is None else 0.0)
+    # Tests.
 
     def testing(self) -> Testing:
         """Return a harness for tests: it runs this application's jobs by a clock that the test moves."""

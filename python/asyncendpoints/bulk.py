@@ -66,16 +66,15 @@ def _pairs(payloads: Iterable[Any], keys: Iterable[str] | None) -> Iterator[tupl
 
 async def enqueue_all(
     store: Store, jobs: Sequence[NewJob], *, max_queued: int | None, now: int | None
-) -> list[Submission]:
+) -> list[Enqueued]:
     """Store jobs, in few calls at the same time.
 
     Raises:
-        BatchRefused: The store refused some; it says which were stored.
         StoreUnavailable: The store does not answer; some may be stored.
     """
     parts = [jobs[start : start + AT_ONCE] for start in range(0, len(jobs), AT_ONCE)]
     answers = await asyncio.gather(*[store.enqueue(part, max_queued=max_queued, now=now) for part in parts])
-    return _submissions(jobs, [answer for part in answers for answer in part])
+    return [answer for part in answers for answer in part]
 
 
 async def enqueue_all_in(
@@ -85,32 +84,36 @@ async def enqueue_all_in(
     *,
     max_queued: int | None,
     now: int | None,
-) -> list[Submission]:
+) -> list[Enqueued]:
     """Store jobs in a transaction of the user's: one call after the other, because they share its connection.
 
     Raises:
         ConfigurationError: The session cannot carry jobs.
-        BatchRefused: The store refused some; the others are in the transaction.
         StoreUnavailable: The database did not do it.
     """
     answers: list[Enqueued] = []
     for start in range(0, len(jobs), AT_ONCE):
         part = jobs[start : start + AT_ONCE]
         answers += await where.enqueue_in(session, part, max_queued=max_queued, now=now)
-    return _submissions(jobs, answers)
+    return answers
 
 
-def _submissions(jobs: Sequence[NewJob], answers: Sequence[Enqueued]) -> list[Submission]:
-    submissions: list[Submission] = []
+def submissions(jobs: Sequence[NewJob], answers: Sequence[Enqueued]) -> list[Submission]:
+    """Return what a store's answers make of the submissions of a batch.
+
+    Raises:
+        BatchRefused: The store refused some; it says which were stored.
+    """
+    made: list[Submission] = []
     stored: list[Submission | None] = []
     refusals: dict[int, SubmissionRefused] = {}
     for index, (job, answer) in enumerate(zip(jobs, answers, strict=True)):
         try:
-            submissions.append(accepted(job, answer))
-            stored.append(submissions[-1])
+            made.append(accepted(job, answer))
+            stored.append(made[-1])
         except SubmissionRefused as error:
             refusals[index] = error
             stored.append(None)
     if refusals:
         raise BatchRefused(stored, refusals)
-    return submissions
+    return made

@@ -30,6 +30,7 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 """The exit code of a Ctrl-C before anything has started, as shells have it."""
 
 MAX_PROCESSES: Final = 1_000
+MAX_PORT: Final = 65_535
 
 LOG_FORMATS: Final = ("text", "json")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -57,8 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _work(options: argparse.Namespace) -> int:
     _name_process(options.process_name or ("supervisor" if options.processes > 1 else "worker"))
     _set_up_logging(options.log_level, options.log_format)
+    last_port = (options.metrics_port or 0) + options.processes - 1
+    if options.metrics_port is not None and last_port > MAX_PORT:
+        raise ConfigurationError(f"the last of {options.processes} processes would serve its metrics on {last_port}")
     if options.processes > 1:
-        return supervise(options.processes, _workers_arguments(options))
+        return supervise(options.processes, _workers_arguments(options), first_port=options.metrics_port)
     jobs = find_jobs(options.target)
     return run_worker(
         jobs,
@@ -66,6 +70,7 @@ def _work(options: argparse.Namespace) -> int:
         queues=options.queues,
         lifespan=options.lifespan,
         lifeline=options.lifeline,
+        metrics=None if options.metrics_port is None else (options.metrics_host, options.metrics_port),
     )
 
 
@@ -142,6 +147,17 @@ def _parser() -> argparse.ArgumentParser:
         default="text",
         help="how the log is written where the application does not set up logging: lines of text, or of JSON",
     )
+    worker.add_argument(
+        "--metrics-port",
+        type=_parse_port,
+        help="serve /metrics, /livez and /readyz on this port; of several processes the second one has the next port, "
+        "and so on",
+    )
+    worker.add_argument(
+        "--metrics-host",
+        default="127.0.0.1",
+        help="the address for that port; by default this machine alone reaches it",
+    )
     # What a supervisor tells its workers.
     worker.add_argument("--process-name", help=argparse.SUPPRESS)
     worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
@@ -195,12 +211,20 @@ def _workers_arguments(options: argparse.Namespace) -> list[str]:
         arguments += ["--queues", format_queues(options.queues)]
     if not options.lifespan:
         arguments.append("--no-lifespan")
+    if options.metrics_port is not None:
+        arguments += ["--metrics-host", options.metrics_host]
     return arguments
 
 
 def _parse_processes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_PROCESSES:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_PROCESSES}, not {text!r}")
+    return int(text)
+
+
+def _parse_port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"must be a port from 1 to {MAX_PORT}, not {text!r}")
     return int(text)
 
 

@@ -17,7 +17,7 @@ from asyncendpoints.timing import end_task, wait_for_event
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from asyncendpoints._core import Expired, Verdict
+    from asyncendpoints._core import Expired, Meters, Verdict
     from asyncendpoints.clock import Clock
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
@@ -38,11 +38,15 @@ class Maintenance:
         store: What is swept.
         settings: The lease.
         clock: Where time comes from.
+        meters: Where rescued runs are counted.
         outbox: What is kept there of submissions that came to nothing is pruned, too.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, outbox: Outbox | None = None) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, clock: Clock, meters: Meters, outbox: Outbox | None = None
+    ) -> None:
         self._store = store
+        self._meters = meters
         self._outbox = outbox
         self._clock = clock
         self._every = settings.lease_for / 3
@@ -90,6 +94,7 @@ class Maintenance:
         expired = await self._store.expired(limit=BATCH, now=now)
         if expired:
             states = await self._store.settle([_lost(run) for run in expired], now=now)
+            self._meters.rescued(expired, states)
             for run, state in zip(expired, states, strict=True):
                 _log_rescue(run, state)
         return len(expired)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from asyncendpoints.dashboard.access import Authorize
     from asyncendpoints.dashboard.application import Dashboard
     from asyncendpoints.dashboard.grants import Grant
+    from asyncendpoints.observability.metrics import MetricsCollector
 
 
 class Operations(Database):
@@ -44,3 +45,16 @@ class Operations(Database):
             title=title,
             installed=lambda: self._application is not None,
         )
+
+    def metrics(self) -> MetricsCollector:
+        """Return a collector of this process's metrics for a registry of prometheus-client's.
+
+        A registry takes one: give each `AsyncEndpoints` of a process a registry, and so a page, of its own.
+
+        Raises:
+            ConfigurationError: prometheus-client is not installed.
+        """
+        from asyncendpoints.observability.metrics import MetricsCollector
+
+        self.engine.measure()
+        return MetricsCollector(self.engine)

@@ -28,17 +28,18 @@ LONGEST_PAUSE: Final = 30.0
 _log = logging.getLogger(__name__)
 
 
-def supervise(count: int, arguments: Sequence[str]) -> int:
+def supervise(count: int, arguments: Sequence[str], *, first_port: int | None = None) -> int:
     """Run worker processes until a signal ends them, and start those again that end by themselves.
 
     Args:
         count: How many.
         arguments: The command line of each, after the program's name.
+        first_port: Where the first one serves its metrics, and each other one on the port after the one before.
 
     Returns:
         The worst exit code of the workers; that of one that ended by a signal is 128 and the signal's number.
     """
-    return asyncio.run(Supervisor(count, arguments).run())
+    return asyncio.run(Supervisor(count, arguments, first_port).run())
 
 
 class Supervisor:
@@ -50,10 +51,12 @@ class Supervisor:
     Args:
         count: How many workers.
         arguments: The command line of each, after the program's name.
+        first_port: Where the first one serves its metrics, and each other one on the port after the one before.
     """
 
-    def __init__(self, count: int, arguments: Sequence[str]) -> None:
+    def __init__(self, count: int, arguments: Sequence[str], first_port: int | None = None) -> None:
         self._count = count
+        self._first_port = first_port
         self._command = [sys.executable, "-m", "asyncendpoints", *arguments]
         self._workers: dict[Process, int] = {}
         self._stopping = asyncio.Event()
@@ -67,7 +70,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         _log.info("process %d starts %d workers", os.getpid(), self._count)
-        codes = await asyncio.gather(*(self._keep(f"worker-{number + 1}") for number in range(self._count)))
+        codes = await asyncio.gather(*(self._keep(number) for number in range(self._count)))
         _log.info("all workers have ended")
         return max(self._failed, *codes)
 
@@ -92,13 +95,18 @@ class Supervisor:
             _log.error("process %d does not leave and is killed", process.pid)
             process.kill()
 
-    async def _keep(self, name: str) -> int:
+    async def _keep(self, number: int) -> int:
         """Keep one worker running; return its last exit code."""
+        name = f"worker-{number + 1}"
+        own = ["--process-name", name]
+        if self._first_port is not None:
+            # Each has a port for good, so that whoever scrapes it finds the same one there after a restart.
+            own += ["--metrics-port", str(self._first_port + number)]
         backoff, early = Backoff(FIRST_PAUSE, LONGEST_PAUSE), 0
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            code = await self._run(name)
+            code = await self._run(own)
             if self._stopping.is_set():
                 return code
             early += 1
@@ -121,13 +129,13 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), pause)
                 return code
 
-    async def _run(self, name: str) -> int:
+    async def _run(self, own: Sequence[str]) -> int:
         """Run one worker process to its end, and return its exit code."""
         theirs, ours = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
-                *("--process-name", name, "--lifeline", str(theirs)),
+                *(*own, "--lifeline", str(theirs)),
                 pass_fds=(theirs,),
                 stdin=asyncio.subprocess.DEVNULL,
             )

@@ -7,7 +7,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from asyncendpoints import submission, with_outbox
-from asyncendpoints.bulk import enqueue_all, enqueue_all_in
+from asyncendpoints._core import Meters
+from asyncendpoints.bulk import enqueue_all, enqueue_all_in, submissions
 from asyncendpoints.clock import SystemClock
 from asyncendpoints.errors import JobNotCancelable, JobNotFound
 from asyncendpoints.job_log import log_cancel
@@ -41,6 +42,8 @@ class Questions(ABC):
         self.outbox = outbox
         self.settings = settings
         self.clock: Clock = SystemClock() if clock is None else clock
+        self.meters = Meters()
+        """What this process has counted of its jobs since the engine was made."""
         self._draining = False
         self._waits = HeldWaits()
 
@@ -94,11 +97,14 @@ class Questions(ABC):
             return stored
 
     async def _enqueue(self, job: NewJob, now: int | None, session: DatabaseSession | None) -> Submission:
+        new = (job,)
         if session is None:
-            (answer,) = await self.store.enqueue((job,), max_queued=self.settings.max_queued, now=now)
+            answers = await self.store.enqueue(new, max_queued=self.settings.max_queued, now=now)
         else:
             where = with_outbox.transactional(self.store, self.outbox)
-            (answer,) = await where.enqueue_in(session, (job,), max_queued=self.settings.max_queued, now=now)
+            answers = await where.enqueue_in(session, new, max_queued=self.settings.max_queued, now=now)
+        (answer,) = answers
+        self.meters.submitted(new, answers)
         return submission.accepted(job, answer)
 
     async def enqueue_all(
@@ -125,9 +131,12 @@ class Questions(ABC):
         self, jobs: Sequence[NewJob], now: int | None, session: DatabaseSession | None
     ) -> list[Submission]:
         if session is None:
-            return await enqueue_all(self.store, jobs, max_queued=self.settings.max_queued, now=now)
-        where = with_outbox.transactional(self.store, self.outbox)
-        return await enqueue_all_in(where, session, jobs, max_queued=self.settings.max_queued, now=now)
+            answers = await enqueue_all(self.store, jobs, max_queued=self.settings.max_queued, now=now)
+        else:
+            where = with_outbox.transactional(self.store, self.outbox)
+            answers = await enqueue_all_in(where, session, jobs, max_queued=self.settings.max_queued, now=now)
+        self.meters.submitted(jobs, answers)
+        return submissions(jobs, answers)
 
     async def get(self, job_id: str) -> Job:
         """Return the job.
@@ -192,7 +201,10 @@ class Questions(ABC):
         if answer.word == "refused":
             raise JobNotCancelable(job_id, "ended" if answer.job is None else answer.job.state)
         if answer.job is not None:
-            log_cancel(answer.job, ended=answer.word == "canceled")
+            ended = answer.word == "canceled"
+            if ended:
+                self.meters.canceled(answer.job)
+            log_cancel(answer.job, ended=ended)
         return answer
 
     async def redrive(self, job_id: str) -> Job:
@@ -205,4 +217,6 @@ class Questions(ABC):
             StoreUnavailable: The store does not answer.
         """
         job = await self.get(job_id)
-        return await submission.redrive(job, store=self.store, settings=self.settings, clock=self.clock)
+        return await submission.redrive(
+            job, store=self.store, settings=self.settings, clock=self.clock, meters=self.meters
+        )

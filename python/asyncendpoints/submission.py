@@ -21,7 +21,7 @@ from asyncendpoints.policy import checked_priority, checked_queue, milliseconds
 from asyncendpoints.request import StoredRequest, encode_request, with_trace
 
 if TYPE_CHECKING:
-    from asyncendpoints._core import Enqueued
+    from asyncendpoints._core import Enqueued, Meters
     from asyncendpoints.clock import Clock
     from asyncendpoints.job import Job
     from asyncendpoints.registry import Handler
@@ -248,7 +248,7 @@ def accepted(job: NewJob, answer: Enqueued) -> Submission:
     raise QueueFull(job.queue)
 
 
-async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -> Job:
+async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock, meters: Meters) -> Job:
     """Store a new job that repeats a failed one as it was, without its key.
 
     Raises:
@@ -275,14 +275,20 @@ async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock) -
         origin=job.origin or job.job_id,
     )
     if not tracing.enabled():
-        return await _repeat(job, repeated, store, settings, now)
+        return await _repeat(job, repeated, now, store=store, settings=settings, meters=meters)
     with tracing.submission(job.handler, job.queue, repeats=tracing.Repeated(job.job_id, job.request)) as sending:
-        again = await _repeat(job, traced(repeated, sending.context), store, settings, now)
+        again = await _repeat(
+            job, traced(repeated, sending.context), now, store=store, settings=settings, meters=meters
+        )
         sending.stored(again.job_id, replayed=False)
         return again
 
 
-async def _repeat(job: Job, repeated: NewJob, store: Store, settings: Settings, now: int | None) -> Job:
-    (answer,) = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
+async def _repeat(
+    job: Job, repeated: NewJob, now: int | None, *, store: Store, settings: Settings, meters: Meters
+) -> Job:
+    answers = await store.enqueue((repeated,), max_queued=settings.max_queued, now=now)
+    (answer,) = answers
+    meters.submitted((repeated,), answers)
     log_step(job, f"is repeated as job {repeated.job_id}")
     return accepted(repeated, answer).job

@@ -27,7 +27,7 @@ from asyncendpoints.timing import wait_for_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asyncendpoints._core import Claim
+    from asyncendpoints._core import Claim, Meters
     from asyncendpoints.clock import Clock, Timer
     from asyncendpoints.registry import Registry
     from asyncendpoints.settings import Settings
@@ -46,16 +46,16 @@ class Worker:
         registry: The handlers.
         settings: Concurrency, queues, lease.
         clock: Where time comes from.
+        meters: Where runs are counted.
     """
 
-    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock) -> None:
+    def __init__(self, store: Store, registry: Registry, settings: Settings, clock: Clock, meters: Meters) -> None:
         self.name = f"worker-{uuid4().hex[:12]}"
-        self.stale_settlements = 0
-        """How many runs had lost their job when they ended."""
         self._store = store
         self._registry = registry
         self._settings = settings
         self._clock = clock
+        self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
         self._runs: dict[tuple[str, int], Run] = {}
@@ -172,6 +172,7 @@ class Worker:
             # An empty context: a worker that was started within a request must not hand its variables on.
             run.task = create_task(drive(run), name=job_id, context=Context())
         self._keeper.hold(held)
+        self._meters.started(claims)
         log_starts(claims)
         self._deadlines.watch(now + shortest / 1000)
         if self._cancels is not None:
@@ -202,9 +203,8 @@ class Worker:
     def _settled(self, ends: Sequence[tuple[Run, Outcome]], states: Sequence[str]) -> None:
         every = logs_every_end()
         self._keeper.drop([run.key for run, _ in ends])
+        self._meters.ended(ends, states)
         for (run, outcome), state in zip(ends, states, strict=True):
-            if state == "stale":
-                self.stale_settlements += 1
             if every or state in {"failed", "stale"}:
                 log_end(run, outcome, state)
             if self._spans:

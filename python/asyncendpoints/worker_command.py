@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.errors import ConfigurationError
 from asyncendpoints.lifespan import Lifespan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from asyncendpoints.app import AsyncEndpoints
     from asyncendpoints.engine import Engine
@@ -131,6 +132,7 @@ def run_worker(
     queues: tuple[str, ...] | Mapping[str, int] | None = None,
     lifespan: bool = True,
     lifeline: int | None = None,
+    metrics: tuple[str, int] | None = None,
 ) -> int:
     """Run an application's jobs on an event loop of its own, until a signal or the supervisor ends it.
 
@@ -140,12 +142,13 @@ def run_worker(
         queues: The queues to work on, or their weights; None is what the settings say.
         lifespan: Whether the installed application's start-up and shutdown code runs around it.
         lifeline: The supervisor's pipe, a file descriptor; None where there is no supervisor.
+        metrics: The address and the port on which metrics and health are served; None serves them nowhere.
 
     Returns:
         The process's exit code: 0 where all ended well, else `FAILED`.
 
     Raises:
-        ConfigurationError: The store is not shared between processes, or a value cannot work.
+        ConfigurationError: The store is not shared between processes, a value cannot work, or the port is taken.
         StoreUnavailable: The store does not answer.
     """
     traits = jobs.engine.store.traits
@@ -159,7 +162,8 @@ def run_worker(
 
     async def run() -> int:
         try:
-            return await _work(jobs, Orders(jobs.engine, lifeline, last_resort), lifespan=lifespan)
+            with _served(jobs.engine, metrics):
+                return await _work(jobs, Orders(jobs.engine, lifeline, last_resort), lifespan=lifespan)
         finally:
             last_resort.arm()
 
@@ -167,6 +171,23 @@ def run_worker(
         return asyncio.run(run())
     finally:
         last_resort.disarm()
+
+
+@contextmanager
+def _served(engine: Engine, metrics: tuple[str, int] | None) -> Generator[None]:
+    """Serve metrics and health until the process ends: a drain is seen as one, and so is a start that hangs."""
+    if metrics is None:
+        yield
+        return
+    from asyncendpoints.probe_server import ProbeServer
+
+    host, port = metrics
+    server = ProbeServer(engine, asyncio.get_running_loop(), host=host, port=port)
+    _log.info("metrics and health are served on %s:%d", host, server.port)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 async def _work(jobs: AsyncEndpoints, orders: Orders, *, lifespan: bool) -> int:

@@ -87,6 +87,10 @@ def test_a_count_of_processes_that_cannot_work_is_refused(processes: str, capsys
             ["--concurrency", "7", "--queues", "a,b", "--log-level", "WARNING", "--log-format", "json"],
             ["--log-format", "json", "--log-level", "warning", "--concurrency", "7", "--queues", "a,b"],
         ),
+        (
+            ["--metrics-port", "9100", "--metrics-host", "0.0.0.0"],
+            ["--log-format", "text", "--metrics-host", "0.0.0.0"],
+        ),
     ],
 )
 def test_several_processes_are_left_to_a_supervisor(
@@ -95,7 +99,8 @@ def test_several_processes_are_left_to_a_supervisor(
     """It gets the number and the command line of each, and nothing of the application is imported here."""
     seen: list[tuple[int, list[str]]] = []
 
-    def supervise(count: int, arguments: Sequence[str]) -> int:
+    def supervise(count: int, arguments: Sequence[str], *, first_port: int | None) -> int:
+        assert first_port == (9100 if "--metrics-port" in options else None)
         seen.append((count, [*arguments]))
         return 7
 

@@ -179,9 +179,7 @@ async def test_a_run_that_lost_its_job_is_told_so() -> None:
         job = (await jobs.submit(work)).job
         await until(lambda: told)
         assert "no longer this run's" in told[0]
-        worker = jobs.engine.worker
-        assert worker is not None
-        await until(lambda: worker.stale_settlements == 1)
+        await until(lambda: jobs.engine.meters.leases_lost == 1)
         after = await jobs.get(job.job_id)
         assert (after.state, after.progress, outcomes(after)) == ("completed", None, ["completed"])
 

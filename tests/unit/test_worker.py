@@ -125,7 +125,7 @@ async def test_the_worker_lives_through_a_store_that_does_not_answer() -> None:
         await testing.advance(30)
         job = await jobs.get(job_id)
         assert (job.state, outcomes(job), ran) == ("completed", ["completed"], [job_id])
-        assert worker_of(jobs).stale_settlements == 0
+        assert jobs.engine.meters.leases_lost == 0
 
 
 async def test_a_claim_whose_answer_was_lost_is_given_back() -> None:

@@ -33,6 +33,7 @@ def install(
     dependencies: Sequence[Any] = (),
     producer: bool = False,
     health: bool = False,
+    metrics: bool | str = False,
 ) -> None:
     """Tie the engine to the application's lifespan, and add the job routes.
 
@@ -47,9 +48,11 @@ def install(
             of the request that raise, or return a response to refuse.
         producer: Whether to add `POST /jobs` for handlers that say `exposed=True`.
         health: Whether to add `/livez` and `/readyz`.
+        metrics: Whether to add `/metrics` for Prometheus, or at which path.
 
     Raises:
-        ConfigurationError: The application is of another kind, or has been installed on before with these job routes.
+        ConfigurationError: The application is of another kind, or has been installed on before with these job routes
+            or this path of metrics; or prometheus-client is not installed.
     """
     if not isinstance(app, Starlette):  # pyright: ignore[reportUnnecessaryIsInstance] (user code)
         raise ConfigurationError(f"install takes a Starlette or FastAPI application, not {type(app).__name__}")
@@ -60,6 +63,8 @@ def install(
         routes += producer_routes(engine)
     if health:
         routes += health_routes(engine)
+    if metrics:
+        routes += _metrics(app, engine, "/metrics" if metrics is True else metrics)
     app.add_middleware(AsyncEndpointsMiddleware, engine=engine)
     if not engines:
         # Within all other middleware, that added later too, which Starlette puts first.
@@ -95,6 +100,19 @@ def _refuse_collisions(engine: Engine, installed: Sequence[Engine]) -> None:
             f"another AsyncEndpoints with jobs_path={path!r} is installed on this application, and would answer "
             "for the jobs of both; give one of them another jobs_path"
         )
+
+
+def _metrics(app: Starlette, engine: Engine, path: str) -> list[JobRoute]:
+    """Return the route of the metrics; each engine has a page of its own, whose series would else collide.
+
+    Raises:
+        ConfigurationError: The path is taken, or prometheus-client is not installed.
+    """
+    from asyncendpoints.http.metrics import metrics_routes
+
+    if any(getattr(route, "path", None) == path for route in app.router.routes):
+        raise ConfigurationError(f"the application has a route at {path!r} already; give metrics= another path")
+    return metrics_routes(engine, path)
 
 
 def _install_starlette(app: Starlette, routes: Sequence[JobRoute], guards: Sequence[Callable[[Request], Any]]) -> None:

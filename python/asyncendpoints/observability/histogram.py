@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BOUNDS_MS: Final = tuple(sqrt(2.0) ** power for power in range(47))
-"""The upper bounds in milliseconds, from 1 ms to 2.3 hours; the bucket behind the last one has none."""
+BOUNDS_MS: Final = tuple(2.0 ** (power // 2) * (sqrt(2.0) if power % 2 else 1.0) for power in range(47))
+"""The upper bounds in milliseconds, from 1 ms to 2.3 hours; the bucket behind the last one has none.
+
+The core has the same ones; every second one is a power of two, to the last bit.
+"""
 
 
 def bucket_of(duration_ms: float) -> int:

@@ -48,7 +48,7 @@ impl Enqueued {
     }
 
     #[getter]
-    fn word(&self) -> &Py<PyString> {
+    pub(crate) fn word(&self) -> &Py<PyString> {
         &self.word
     }
 

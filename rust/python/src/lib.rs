@@ -14,6 +14,7 @@ mod interpreter;
 mod job;
 mod listing;
 mod memory;
+mod meters;
 mod new_job;
 #[cfg(unix)]
 mod redis;
@@ -55,6 +56,8 @@ mod _core {
     use crate::listing::Page;
     #[pymodule_export]
     use crate::memory::MemoryStore;
+    #[pymodule_export]
+    use crate::meters::{Histogram, Meters, Tally};
     #[pymodule_export]
     use crate::new_job::NewJob;
     #[cfg(unix)]

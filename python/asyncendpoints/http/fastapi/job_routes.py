@@ -110,6 +110,12 @@ def _health(components: Components) -> dict[str, Any]:
     return {"200": {"description": "Yes.", **answer}, "503": {"description": "No.", **copy.deepcopy(answer)}}
 
 
+def _metrics(components: Components) -> dict[str, Any]:
+    del components
+    text = {"schema": {"type": "string"}}
+    return {"200": {"description": "The metrics.", "content": {"text/plain": text}}}
+
+
 _ANSWERS: Final[dict[str, Callable[[Components], dict[str, Any]]]] = {
     "job_status": _status,
     "job_result": _result,
@@ -117,6 +123,7 @@ _ANSWERS: Final[dict[str, Callable[[Components], dict[str, Any]]]] = {
     "cancel_job": _cancel,
     "delete_job": _cancel,
     "submit_job": _submit,
+    "metrics": _metrics,
 }
 
 
