@@ -21,6 +21,7 @@ GREETING = """
 The demo is running on {url} and keeps its jobs in {file}.
 Ctrl-C ends it. End it as you like, with kill -9 too, and start it again: the jobs go on.
 
+  {url}/ops/            the dashboard: what jobs do, and why
   {url}/docs            every route, to be tried in the browser
   {url}/openapi.json    the same for machines
   {url}/readyz          whether it is ready

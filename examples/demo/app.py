@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path
 from pydantic import BaseModel, Field
 
 from asyncendpoints import AsyncEndpoints, Fixed, JobContext, JobError, Retry
+from asyncendpoints.dashboard import Grant
 from examples.csv_profile.app import profile_csv
 
 FILE: Final = File(os.environ.get("DEMO_FILE") or File(__file__).parents[2] / "demo.db").resolve()
@@ -19,6 +20,8 @@ FILE: Final = File(os.environ.get("DEMO_FILE") or File(__file__).parents[2] / "d
 jobs = AsyncEndpoints(f"sqlite:///{quote(str(FILE))}", concurrency=20, lease_for=3.0)
 app = FastAPI(title="asyncendpoints demo")
 jobs.install(app, health=True)
+# Whoever sits at this machine may do everything there; nobody else is let in.
+app.mount("/ops", jobs.dashboard(local=Grant.READ | Grant.ACT | Grant.BODIES, title="Demo jobs"))
 
 
 class ReportRequest(BaseModel):

@@ -84,12 +84,12 @@ async def fill(store: Store, count: int, *, seed: int = 5, now: int | None = Non
     names = list(ENDPOINTS)
     ids: list[str] = []
     for start in range(0, count, 500):
-        at = present - int(86_000_000 * (1 - start / count))
+        at = present - 6_000 - int(86_000_000 * max(1 - (start + 500) / count, 0))
         batch = [_new_job(chosen, names, at + place) for place in range(min(500, count - start))]
         await store.enqueue(batch, now=at)
         ids += [job.job_id for job in batch]
         last = start + 500 >= count
-        await _run_some(store, chosen, at + 900, part=0.4 if last else 0.97)
+        await _run_some(store, chosen, at + 900, part=0.9 if last else 0.99, last=last)
     return ids
 
 
@@ -107,7 +107,7 @@ def _new_job(chosen: random.Random, names: list[str], at: int) -> NewJob:
     )
 
 
-async def _run_some(store: Store, chosen: random.Random, at: int, *, part: float) -> None:
+async def _run_some(store: Store, chosen: random.Random, at: int, *, part: float, last: bool) -> None:
     claims = await store.claim(
         worker="shop-1.4242",
         claim_id=_core.new_job_id(now=at),
@@ -119,7 +119,7 @@ async def _run_some(store: Store, chosen: random.Random, at: int, *, part: float
     settlements: list[_core.Settlement] = []
     for claim in claims.claims:
         luck = chosen.random()
-        if part < 0.5 and luck < 0.2:
+        if last and luck < 0.2:
             continue  # it runs still
         if luck > 0.93:
             title, detail = chosen.choice(ERRORS)
@@ -131,14 +131,16 @@ async def _run_some(store: Store, chosen: random.Random, at: int, *, part: float
     await store.settle(settlements, now=at + chosen.randrange(40, 4_000))
 
 
-async def tell_of_a_day(store: Store, *, now: int | None = None, processes: int = 3, seed: int = 7) -> None:
-    """Report what a few processes would have reported in a day, and their cards."""
+async def tell_of_a_day(
+    store: Store, *, now: int | None = None, processes: int = 3, seed: int = 7, days: bool = True
+) -> None:
+    """Report what a few processes would have reported in a day, and their cards; or only the cards."""
     chosen = random.Random(seed)
     present = time.time_ns() // 1_000_000 if now is None else now
     slot_now = present // SLOT_MS
     for number in range(processes):
         name = f"shop-{number + 1}.{4242 + number}"
-        for slot in range(slot_now - 287, slot_now + 1):
+        for slot in range(slot_now - 287 if days else slot_now + 1, slot_now + 1):
             counts = _counts(chosen, slot)
             at = min(slot * SLOT_MS + SLOT_MS - 1, present)
             await store.report(Report(process=name, card=None, slot=slot, history=encode_counts(counts)), now=at)
