@@ -13,7 +13,7 @@ from asyncendpoints.stores.risk import Examinable, Risk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asyncendpoints.app import AsyncEndpoints
+    from asyncendpoints.engine import Engine
     from asyncendpoints.stores.base import Store
     from asyncendpoints.stores.outbox import Outbox, OutboxStats
 
@@ -159,31 +159,31 @@ def _version(facts: Mapping[str, str]) -> str | None:
     return None
 
 
-def run_doctor(jobs: AsyncEndpoints, *, as_json: bool) -> tuple[int, str]:
+def run_doctor(engine: Engine, *, as_json: bool) -> tuple[int, str]:
     """Examine an application's store.
 
     Args:
-        jobs: The application's.
+        engine: The application's.
         as_json: Whether programs are to read it.
 
     Returns:
         The exit code, and what to print.
     """
-    found = asyncio.run(diagnose(jobs.engine.store, jobs.engine.outbox))
+    found = asyncio.run(diagnose(engine.store, engine.outbox))
     return found.exit_code, _as_json(asdict(found)) if as_json else _told(found)
 
 
-def run_fsck(jobs: AsyncEndpoints, *, as_json: bool) -> tuple[int, str]:
+def run_fsck(engine: Engine, *, as_json: bool) -> tuple[int, str]:
     """Check an application's store.
 
     Args:
-        jobs: The application's.
+        engine: The application's.
         as_json: Whether programs are to read it.
 
     Returns:
         The exit code, and what to print.
     """
-    found = asyncio.run(check(jobs.engine.store))
+    found = asyncio.run(check(engine.store))
     return found.exit_code, _as_json(asdict(found)) if as_json else _checked(found)
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncendpoints import cli
-from asyncendpoints.cli import main, parse_queues
+from asyncendpoints.cli import main
+from asyncendpoints.commands import worker
+from asyncendpoints.commands.worker import parse_queues
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.settings import Settings, make_settings
 from asyncendpoints.start_log import describe_start, format_queues
@@ -104,7 +105,7 @@ def test_several_processes_are_left_to_a_supervisor(
         seen.append((count, [*arguments]))
         return 7
 
-    monkeypatch.setattr(cli, "supervise", supervise)
+    monkeypatch.setattr(worker, "supervise", supervise)
     assert main(["worker", "no_such_module:jobs", "--processes", "3", *options]) == 7
     assert seen == [(3, ["worker", "no_such_module:jobs", *handed])]
 
@@ -118,7 +119,7 @@ def test_what_may_work_the_next_time_has_another_exit_code_than_a_mistake(
     def find_jobs(target: str) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "find_jobs", find_jobs)
+    monkeypatch.setattr(worker, "find_jobs", find_jobs)
     assert main(["worker", "myapp:jobs"]) == code
     assert "Traceback" not in capsys.readouterr().err
 
