@@ -116,7 +116,9 @@ async def redrive_some(engine: Engine, fingerprint: str, *, before: int, cursor:
             if job.created_at >= before or kind_of(job.error).fingerprint != fingerprint:
                 continue
             try:
-                await redrive(job, store=engine.store, settings=engine.settings, clock=engine.clock)
+                await redrive(
+                    job, store=engine.store, settings=engine.settings, clock=engine.clock, meters=engine.meters
+                )
             except JobNotRedrivable:
                 continue  # its request is no longer kept
             except QueueFull:
