@@ -68,6 +68,8 @@ class Engine(Questions):
     ) -> None:
         super().__init__(store, settings, clock, outbox)
         self.registry = registry
+        self.found_no_store = False
+        """Whether the last start failed because the store did not answer."""
         self._generation = forks.generation()
         self._lives = 0
         self.stalls = Histogram()
@@ -208,9 +210,11 @@ class Engine(Questions):
         self._started = True
         self._lives += 1
         self._works = self.settings.worker if worker is None else worker
+        self.found_no_store = False
         try:
             await self._open()
-        except BaseException:
+        except BaseException as error:
+            self.found_no_store = isinstance(error, StoreUnavailable)
             self._started = False
             raise
         install_record_factory()

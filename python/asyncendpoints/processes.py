@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.timing import Backoff
-from asyncendpoints.worker_command import DRAIN, FAILED, LEAVE, LEAVE_WITHIN, MISUSED
+from asyncendpoints.worker_command import AWAY, DRAIN, FAILED, LEAVE, LEAVE_WITHIN, MISUSED
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -72,7 +72,7 @@ class Supervisor:
         _log.info("process %d starts %d workers", os.getpid(), self._count)
         codes = await asyncio.gather(*(self._keep(number) for number in range(self._count)))
         _log.info("all workers have ended")
-        return max(self._failed, *codes)
+        return max(self._failed, *(FAILED if code == AWAY else code for code in codes))
 
     def _signalled(self, number: signal.Signals) -> None:
         self._signals += 1
@@ -110,7 +110,10 @@ class Supervisor:
             if self._stopping.is_set():
                 return code
             early += 1
-            if loop.time() - began >= STEADY:
+            if code == AWAY:
+                # The store's end is not the worker's fault, and the others wait for it, too.
+                early = 0
+            elif loop.time() - began >= STEADY:
                 early = 0
                 backoff.reset()
             if code == MISUSED or early >= TRIES:

@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from asyncendpoints.errors import ConfigurationError
+from asyncendpoints.errors import ConfigurationError, StoreUnavailable
 from asyncendpoints.lifespan import Lifespan
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ MISUSED: Final = 2
 """The exit code of a command line or a configuration that cannot work, however often it is tried."""
 STUCK: Final = 3
 """The exit code where something that did not end was abandoned."""
+
+AWAY: Final = 75
+"""What a supervised worker returns where the store did not answer at its start: trying again is what helps."""
 
 DRAIN: Final = b"d"
 """What a supervisor writes into a worker's lifeline to have it drain; the end of the lifeline says the same."""
@@ -145,11 +148,12 @@ def run_worker(
         metrics: The address and the port on which metrics and health are served; None serves them nowhere.
 
     Returns:
-        The process's exit code: 0 where all ended well, else `FAILED`.
+        The process's exit code: 0 where all ended well, else `FAILED`; under a supervisor, `AWAY` where the store does
+        not answer.
 
     Raises:
         ConfigurationError: The store is not shared between processes, a value cannot work, or the port is taken.
-        StoreUnavailable: The store does not answer.
+        StoreUnavailable: The store does not answer, and there is no supervisor.
     """
     traits = jobs.engine.store.traits
     if not traits.shared:
@@ -168,7 +172,13 @@ def run_worker(
             last_resort.arm()
 
     try:
-        return asyncio.run(run())
+        code = asyncio.run(run())
+        return FAILED if code == AWAY and lifeline is None else code
+    except StoreUnavailable as error:
+        if lifeline is None:
+            raise
+        _log.error("the store does not answer: %s", error)  # noqa: TRY400 (it explains itself)
+        return AWAY
     finally:
         last_resort.disarm()
 
@@ -199,7 +209,7 @@ async def _work(jobs: AsyncEndpoints, orders: Orders, *, lifespan: bool) -> int:
     running = Lifespan(application)
     if not await running.start():
         _log.error("the application could not start: %s", running.failure)
-        return FAILED
+        return AWAY if jobs.engine.found_no_store else FAILED
     try:
         if not jobs.engine.started:
             raise ConfigurationError("the application's lifespan did not start the worker; run with --no-lifespan")

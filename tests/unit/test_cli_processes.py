@@ -57,6 +57,21 @@ async def work():
 """
 
 IDLE = ""
+AWAY = """
+from pathlib import Path
+from starlette.applications import Starlette
+from asyncendpoints import StoreUnavailable
+
+class AwayStore(SharedStore):
+    async def open(self):
+        if not Path("there").exists():
+            raise StoreUnavailable("nobody is there")
+        await super().open()
+
+jobs = AsyncEndpoints(AwayStore(), shutdown_grace=3600.0)
+if os.getpid() % 2:
+    jobs.install(Starlette())
+"""
 UNTIL_DRAIN = """while not jobs.engine.draining:
         await asyncio.sleep(0.001)
     say("drained")"""
@@ -205,6 +220,18 @@ def test_workers_that_die_at_once_are_given_up(start: Callable[..., Command]) ->
     command = start(IDLE, "--processes", "2", module="if sys.argv[-1]: os._exit(9)")
     assert command.ended() == 9, command.output
     assert "ended 5 times soon after its start, giving up" in command.output
+
+
+def test_workers_are_tried_again_until_their_store_answers(start: Callable[..., Command], tmp_path: Path) -> None:
+    """However often: a store that is away for a while ends no supervisor, with the application's lifespan or without."""
+    command = start(IDLE, "--processes", "1", module=AWAY)
+    command.until(lambda: command.output.count("nobody is there") > 5)
+    assert "giving up" not in command.output
+    assert "Traceback" not in command.output
+    (tmp_path / "there").touch()
+    command.until(lambda: command.pids("works"))
+    command.process.send_signal(signal.SIGTERM)
+    assert command.ended() == 0, command.output
 
 
 def test_a_configuration_that_cannot_work_is_not_tried_again(start: Callable[..., Command]) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from asyncendpoints.errors import AsyncEndpointsError
+
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Send
 
@@ -68,7 +70,9 @@ class LifespanBridge:
         except Exception as error:
             # Whatever it is, the server is to hear it as a failed start-up, after the application's own
             # shutdown code.
-            _log.exception("asyncendpoints could not start")
+            # What explains itself needs no traceback.
+            is_clear = isinstance(error, AsyncEndpointsError)
+            _log.error("asyncendpoints could not start: %s", error, exc_info=not is_clear)
             self._failure = f"asyncendpoints could not start: {type(error).__name__}: {error}"
             await self._engine.close()
             return

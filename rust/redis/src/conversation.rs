@@ -22,7 +22,7 @@ use crate::operations::renew::Renew;
 use crate::operations::settle::Settle;
 use crate::operations::stats::Stats;
 use crate::operations::sweep::{Goal, Sweep};
-use crate::request::{Answer, Operation, Request};
+use crate::request::{Answer, Lease, Operation, Request};
 
 /// What a conversation wants next.
 #[derive(Debug)]
@@ -62,6 +62,15 @@ pub enum Failure {
     Overtaken(&'static str),
 }
 
+/// Runs that have begun, before anybody has heard of them.
+#[derive(Debug)]
+pub struct Begun {
+    /// Whose they are.
+    pub worker: Arc<str>,
+    /// Each run's job and number, and the milliseconds that it may take.
+    pub runs: Vec<(Lease, u64)>,
+}
+
 /// An operation on its way: it asks, is resumed with the replies, and ends with an answer or a failure.
 ///
 /// A server error in place of a reply is not for most conversations: whoever sends the calls ends them with that.
@@ -71,6 +80,12 @@ pub trait Conversation: Send {
 
     /// The step after the replies to what the last step sent, one for each call.
     fn resume(&mut self, replies: Vec<Value>) -> Step;
+
+    /// The runs that the replies so far say have begun, each told once: their leases pass while bodies are on their way,
+    /// and while the event loop has no time for the answer.
+    fn begun(&mut self) -> Option<Begun> {
+        None
+    }
 
     /// Whether an error in place of a reply tells it something, and ends nothing.
     fn takes_errors(&self) -> bool {

@@ -10,6 +10,9 @@ use asyncendpoints_core::ids::JobId;
 use asyncendpoints_core::job::{Body, Job, NewJob};
 use asyncendpoints_core::state::State;
 
+/// A run: its job, and its number.
+pub type Lease = (JobId, u64);
+
 /// One call of the store's protocol, without its `now`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of the store's protocol")]
@@ -32,7 +35,7 @@ pub enum Operation {
         claim_id: Arc<str>,
     },
     Renew {
-        leases: Vec<(JobId, u64)>,
+        leases: Vec<Lease>,
         lease_ms: u64,
     },
     Settle(Vec<Settlement>),

@@ -7,10 +7,12 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from asyncendpoints._core import NewJob, new_job_id
+from asyncendpoints.stores.redis import RedisStore
 from tests.support.faults.rounds import rounds
 
 if TYPE_CHECKING:
-    from asyncendpoints.stores.redis import RedisStore
+    from tests.support.redis_proxy import RedisProxy
+    from tests.support.redis_server import RedisServer
     from tests.support.redis_stores import RedisStores
 
 AT_ONCE = 500
@@ -90,3 +92,32 @@ async def test_a_cancelled_submission_is_stored_once_or_not_at_all(redis_stores:
         assert (await store.stats()).counts["default"]["queued"] == len(new)
     finally:
         await store.close()
+
+
+async def test_a_claim_that_was_given_back_is_not_sent_again(
+    proxy: RedisProxy, server: RedisServer, redis_namespace: str
+) -> None:
+    """CLM-1: It comes back because its script is unknown, when its release, whose script is known, has been done."""
+    near = RedisStore(server.url(), namespace=redis_namespace)
+    far = RedisStore(proxy.url(), namespace=redis_namespace)
+    await near.open()
+    await far.open()
+    how: dict[str, Any] = {"worker": "w", "queues": ["default"], "lease_ms": LEASE_MS, "limit": 1}
+    try:
+        await near.enqueue([NewJob(job_id=new_job_id(), handler="h")])
+        with server.client() as client:
+            client.script_flush()
+        assert await near.release_claim("another") == 0
+        proxy.delay = 0.1
+        claim = asyncio.create_task(far.claim(claim_id="claim-1", **how))
+        await asyncio.sleep(0.02)
+        claim.cancel()
+        await asyncio.wait({claim})
+        # What follows on that connection is answered after them.
+        for _ in range(3):
+            await far.ping()
+        (job,) = (await near.claim(claim_id="claim-2", **how)).claims
+        assert job.fence == 1
+    finally:
+        await far.close()
+        await near.close()

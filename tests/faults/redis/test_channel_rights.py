@@ -35,3 +35,27 @@ async def test_jobs_of_a_user_without_channels_are_accepted(caplog: pytest.LogCa
             assert [risk for risk in await store.risks() if risk.remedy == rule] == []
         finally:
             await store.close()
+
+
+async def test_waits_of_a_user_without_channels_look_at_once() -> None:
+    """Nobody is kept waiting for a subscription that has just been refused: a wait has the change when it looks again."""
+    with RedisServer() as server:
+        client: Any = server.client()
+        client.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "resetchannels")
+        store = RedisStore(f"redis://app:pw@127.0.0.1:{server.port}/0", namespace="rights")
+        await store.open()
+        try:
+            for _ in range(6):  # the pauses between the attempts grow
+                job = NewJob(job_id=new_job_id(), handler="work")
+                await store.enqueue([job])
+                began = asyncio.get_running_loop().time()
+                waiting = asyncio.ensure_future(store.wait(job.job_id, version=1, timeout=5.0))
+                await asyncio.sleep(0.05)
+                await store.cancel(job.job_id)
+                found = await waiting
+                assert found is not None
+                assert found.state == "canceled"
+                # It looks at once, and then every second.
+                assert asyncio.get_running_loop().time() - began < 1.5
+        finally:
+            await store.close()

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use asyncendpoints_core::ids::JobId;
-use asyncendpoints_redis::transport::{Keeper, Lease};
+use asyncendpoints_redis::request::Lease;
+use asyncendpoints_redis::transport::Keeper;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 

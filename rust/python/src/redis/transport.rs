@@ -168,6 +168,7 @@ impl RedisTransport {
         now: Option<Whole>,
     ) -> PyResult<u64> {
         self.0.tell(moment("now", now)?);
+        self.0.beat(worker);
         let operation = Operation::Claim {
             worker: worker.into(),
             claim_id: claim_id.into(),

@@ -11,7 +11,7 @@ use redis::Value;
 use super::parts::{CLAIMED, Fetch, PROMOTED, PROMOTIONS, Queues, code, mark_of, number, time};
 use super::replace::{self, Broken};
 use crate::call::Call;
-use crate::conversation::{Conversation, Failure, Step};
+use crate::conversation::{Begun, Conversation, Failure, Step};
 use crate::keys::{KeySpace, id_of};
 use crate::record::{BodyAt, Damage, Record, decode_claimed};
 use crate::reply::{self, Reply};
@@ -59,6 +59,7 @@ pub(crate) struct Claim {
     began_at: u64,
     next_due_ms: Option<u64>,
     taken: Vec<(JobId, Record)>,
+    begun: Option<Begun>,
     broken: Vec<Broken>,
     fetch: Fetch,
 }
@@ -78,6 +79,7 @@ impl Claim {
             began_at: 0,
             next_due_ms: None,
             taken: Vec::new(),
+            begun: None,
             broken: Vec::new(),
             fetch: Fetch::default(),
         }
@@ -132,6 +134,15 @@ impl Claim {
                 },
             }
         }
+        // A virtual clock's leases do not pass by themselves.
+        self.begun = self.now.is_none().then(|| Begun {
+            worker: Arc::clone(&self.wanted.worker),
+            runs: self
+                .taken
+                .iter()
+                .map(|(id, record)| ((*id, fence(record)), record.names.timeout_ms))
+                .collect(),
+        });
         Ok(())
     }
 
@@ -222,14 +233,23 @@ impl Conversation for Claim {
     fn resume(&mut self, replies: Vec<Value>) -> Step {
         self.step(replies).unwrap_or_else(Step::Failed)
     }
+
+    fn begun(&mut self) -> Option<Begun> {
+        self.begun.take()
+    }
+}
+
+fn fence(record: &Record) -> u64 {
+    record.life.as_ref().map_or(0, |life| u64::from(life.fence))
 }
 
 /// What the worker that has just claimed a job is told.
 fn claimed(id: JobId, record: Record, began_at: u64) -> answer::Claim {
+    let fence = fence(&record);
     let names = record.names;
     answer::Claim {
         id,
-        fence: record.life.map_or(0, |life| u64::from(life.fence)),
+        fence,
         handler: names.handler,
         queue: names.queue,
         priority: record.priority,

@@ -21,6 +21,7 @@ use super::shared::{self, Shared};
 use super::socket::Dialer;
 use super::talk::{Landed, Talk};
 use crate::operations::batch::merge;
+use crate::request::Operation;
 
 /// How often deadlines are looked at while somebody waits.
 const TICK: Duration = Duration::from_millis(50);
@@ -138,9 +139,22 @@ impl Engine {
         }
         let deadline = Instant::now() + self.shared.config.timeout;
         for merged in merge(items) {
+            if let Operation::ReleaseClaim { claim_id } = &merged.request.operation {
+                self.withdraw(claim_id);
+            }
             let talk = Talk::new(&self.shared.space, merged, deadline);
             self.go_on(talk.begin());
         }
+    }
+
+    /// A claim is given back: from now on it must not begin any runs, as it would where it had to be sent once more.
+    fn withdraw(&mut self, claim_id: &str) {
+        for talk in flying(&mut self.flights).chain(&mut self.waiting) {
+            if talk.is_claim(claim_id) {
+                talk.give_up(&CallFailed::TimedOut, &mut self.sorting);
+            }
+        }
+        self.waiting.retain(Talk::is_wanted);
     }
 
     /// Do what a step says.
@@ -157,12 +171,18 @@ impl Engine {
             Landed::Over(talk, outcome) => talk.answer(outcome, &mut self.sorting),
             Landed::Later(talk, reason) => {
                 self.trouble = reason;
-                self.pause = Some(Instant::now() + self.backoff.pause());
                 self.waiting.push_back(talk);
+                // What was sent together is refused together.
+                if self.pause.is_none() {
+                    self.pause = Some(Instant::now() + self.backoff.pause());
+                }
             }
             Landed::Elsewhere(talk, reason) => {
                 self.waiting.push_back(talk);
-                self.fall(reason);
+                if self.link.is_some() {
+                    self.fall(reason);
+                    self.backoff.failed();
+                }
             }
         }
     }
@@ -211,7 +231,7 @@ impl Engine {
     }
 
     fn land(&mut self, number: u64, replies: RedisResult<Vec<Value>>) {
-        let replies = match replies {
+        let mut replies = match replies {
             Ok(replies) => replies,
             Err(error) => return self.fall(told(&error)),
         };
@@ -220,19 +240,22 @@ impl Engine {
             return;
         };
         self.alive_at = Instant::now();
-        self.backoff.reset();
-        let mut replies = replies;
         let lacking = self.lane.lacking(&mut replies);
         let mut replies = replies.into_iter();
+        let mut is_served = true;
         for talk in flight.talks {
-            let landed = talk.land(&mut replies);
+            let landed = talk.land(&mut replies, &self.shared.keepers);
             let landed = match (landed, &lacking) {
                 (Landed::Over(talk, Ok(_)), Some(failed)) => {
                     Landed::Over(talk, Err(failed.clone()))
                 }
                 (landed, _) => landed,
             };
+            is_served &= !matches!(landed, Landed::Later(..) | Landed::Elsewhere(..));
             self.go_on(landed);
+        }
+        if is_served {
+            self.backoff.reset();
         }
     }
 
@@ -256,7 +279,6 @@ impl Engine {
             Ok(link) => {
                 self.moved = link.moved();
                 self.link = Some(link);
-                self.backoff.reset();
             }
             Err(Broken::Away(reason)) => {
                 self.backoff.failed();
@@ -309,12 +331,8 @@ impl Engine {
         self.alive_at = now;
         let under_way = self.under_way();
         let deadline = now + self.shared.config.timeout + in_buffers(under_way);
-        let flying = self
-            .flights
-            .values_mut()
-            .flat_map(|flight| &mut flight.talks);
         let queued = (under_way >= WINDOW).then_some(&mut self.waiting);
-        for talk in flying.chain(queued.into_iter().flatten()) {
+        for talk in flying(&mut self.flights).chain(queued.into_iter().flatten()) {
             talk.prolong(deadline);
         }
     }
@@ -340,11 +358,7 @@ impl Engine {
                 }
             }
         }
-        let flying = self
-            .flights
-            .values_mut()
-            .flat_map(|flight| &mut flight.talks);
-        for talk in flying.filter(|talk| late(talk)) {
+        for talk in flying(&mut self.flights).filter(|talk| late(talk)) {
             talk.give_up(&CallFailed::TimedOut, &mut self.sorting);
         }
     }
@@ -360,6 +374,11 @@ impl Engine {
         }
         self.sorting.deliver();
     }
+}
+
+/// What has been sent, and has no reply.
+fn flying(flights: &mut BTreeMap<u64, Flight>) -> impl Iterator<Item = &mut Talk> {
+    flights.values_mut().flat_map(|flight| &mut flight.talks)
 }
 
 /// How long so many bytes may be on their way.

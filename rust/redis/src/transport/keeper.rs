@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use asyncendpoints_core::ids::JobId;
 use tokio::sync::Notify;
 
-/// A run: its job, and its number.
-pub type Lease = (JobId, u64);
+use crate::conversation::Begun;
+use crate::request::Lease;
 
 /// A point in time, in milliseconds: of the machine's clock, or of the virtual one that callers tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +102,7 @@ impl Keepers {
             table: Mutex::new(Table {
                 beaten: self.clock.present(),
                 held: HashMap::new(),
+                is_over: false,
             }),
             clock: Arc::clone(&self.clock),
         });
@@ -112,6 +112,26 @@ impl Keepers {
         drop(keepers);
         self.changed.notify_one();
         keeper
+    }
+
+    /// Renew runs that have begun, until their worker takes them up or the store says that it has given them back.
+    pub(crate) fn begin(&self, begun: Begun) {
+        if let Some(keeper) = self.of(&begun.worker) {
+            keeper.begin(begun.runs);
+        }
+    }
+
+    /// A worker's loop is alive: it asks for something.
+    pub(crate) fn beat(&self, worker: &str) {
+        if let Some(keeper) = self.of(worker) {
+            keeper.beat(None);
+        }
+    }
+
+    fn of(&self, worker: &str) -> Option<Arc<Keeper>> {
+        self.all()
+            .into_iter()
+            .find(|keeper| &*keeper.worker == worker)
     }
 
     /// Return when there is another keeper.
@@ -136,6 +156,17 @@ struct Held {
 struct Table {
     beaten: Moment,
     held: HashMap<Lease, Held>,
+    /// The worker takes up nothing any more.
+    is_over: bool,
+}
+
+impl Table {
+    fn hold(&mut self, runs: impl IntoIterator<Item = (Lease, u64)>, since: Moment) {
+        let held = runs
+            .into_iter()
+            .map(|(lease, timeout_ms)| (lease, Held { since, timeout_ms }));
+        self.held.extend(held);
+    }
 }
 
 /// The runs of one worker.
@@ -173,10 +204,16 @@ impl Keeper {
         let since = self.clock.present();
         let mut table = self.locked();
         table.beaten = since;
-        let held = runs
-            .into_iter()
-            .map(|(lease, timeout_ms)| (lease, Held { since, timeout_ms }));
-        table.held.extend(held);
+        table.hold(runs, since);
+    }
+
+    /// Renew runs of which the loop has not heard yet: this is no beat.
+    fn begin(&self, runs: Vec<(Lease, u64)>) {
+        let since = self.clock.present();
+        let mut table = self.locked();
+        if !table.is_over {
+            table.hold(runs, since);
+        }
     }
 
     /// Renew these no more.
@@ -187,9 +224,11 @@ impl Keeper {
         }
     }
 
-    /// Renew nothing more.
+    /// Renew nothing more, nor what begins from now on.
     pub fn release_all(&self) {
-        self.locked().held.clear();
+        let mut table = self.locked();
+        table.held.clear();
+        table.is_over = true;
     }
 
     /// The loop is alive, at a virtual time where one is told.
@@ -224,6 +263,8 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
+    use asyncendpoints_core::ids::JobId;
+
     use super::*;
 
     fn job(number: u8) -> JobId {
@@ -264,6 +305,36 @@ mod tests {
         keeper.release([(job(1), 1), (job(3), 1)]);
         assert_eq!(keeper.renewable(Some(1_000)), [(job(2), 4)]);
         keeper.release_all();
+        assert!(keeper.renewable(Some(1_000)).is_empty());
+    }
+
+    fn begun(worker: &str) -> Begun {
+        Begun {
+            worker: worker.into(),
+            runs: vec![((job(1), 1), 60_000)],
+        }
+    }
+
+    #[test]
+    fn runs_of_which_the_loop_has_not_heard_are_renewed_as_long_as_it_is_not_silent() {
+        let keepers = keepers();
+        let keeper = keepers.add("worker", 300, 700);
+        keepers.begin(begun("another"));
+        assert!(keeper.renewable(Some(1_000)).is_empty());
+        keepers.tell(Some(1_600));
+        keepers.begin(begun("worker"));
+        assert_eq!(keeper.renewable(Some(1_700)), [(job(1), 1)]);
+        assert!(keeper.renewable(Some(1_701)).is_empty());
+        keepers.beat("worker");
+        assert_eq!(keeper.renewable(Some(2_300)), [(job(1), 1)]);
+    }
+
+    #[test]
+    fn runs_that_begin_after_the_end_are_not_renewed() {
+        let keepers = keepers();
+        let keeper = keepers.add("worker", 300, 60_000);
+        keeper.release_all();
+        keepers.begin(begun("worker"));
         assert!(keeper.renewable(Some(1_000)).is_empty());
     }
 

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use redis::aio::{PubSub, PubSubSink, PubSubStream};
 use redis::{Msg, RedisError, RedisResult};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::failed::CallFailed;
@@ -206,23 +206,33 @@ pub(crate) async fn listen(shared: Arc<Shared>, dialer: Dialer) {
         let End::Lost(reason) = end else {
             return;
         };
-        for waiting in shared.listening.take_waiting() {
-            waiting.answer_now(Err(CallFailed::Unreachable {
-                address: shared.config.address.to_string(),
-                reason: Arc::clone(&reason),
-            }));
-        }
+        tell_why(&shared, &reason);
         // A connection that was lost is no news: the next may be had at once.
         if has_begun {
             is_told = false;
         } else if !is_told {
             is_told = true;
-            shared.announce([Notice::Unheard(reason)]);
+            shared.announce([Notice::Unheard(Arc::clone(&reason))]);
         }
-        tokio::select! {
-            () = sleep(backoff.pause()) => {}
-            () = closed(&mut closing) => return,
+        let next = Instant::now() + backoff.pause();
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => break,
+                // Whoever comes after a refusal is not kept waiting for the next one.
+                () = shared.listening.changed.notified(), if !has_begun => tell_why(&shared, &reason),
+                () = closed(&mut closing) => return,
+            }
         }
+    }
+}
+
+/// Tell those who wait to hear everything why they do not.
+fn tell_why(shared: &Shared, reason: &Arc<str>) {
+    for waiting in shared.listening.take_waiting() {
+        waiting.answer_now(Err(CallFailed::Unreachable {
+            address: shared.config.address.to_string(),
+            reason: Arc::clone(reason),
+        }));
     }
 }
 

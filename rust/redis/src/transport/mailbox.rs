@@ -7,6 +7,9 @@ use super::failed::CallFailed;
 use super::signal::Signal;
 use crate::request::{Answer, Notice};
 
+/// How many notices wait for a loop at most.
+const MOST_NOTICES: usize = 10_000;
+
 /// What became of a call.
 pub type Outcome = Result<Answer, CallFailed>;
 
@@ -55,6 +58,17 @@ impl Mailbox {
     pub fn take(&self) -> Letters {
         self.signal.clear();
         std::mem::take(&mut *self.locked())
+    }
+
+    /// Put notices in. Those that a blocked loop leaves lying become one, after which everybody looks for himself.
+    pub(crate) fn tell(&self, notices: &[Notice]) {
+        self.put(|letters| {
+            letters.notices.extend_from_slice(notices);
+            if letters.notices.len() > MOST_NOTICES {
+                letters.notices.clear();
+                letters.notices.push(Notice::Reconnected);
+            }
+        });
     }
 
     /// Put letters in, and wake the loop where there were none.
@@ -124,5 +138,20 @@ mod tests {
         assert_eq!(mailbox.take().notices, [Notice::Reconnected]);
         mailbox.put(|_| ());
         assert!(!readable(&mailbox));
+    }
+
+    #[test]
+    fn a_loop_that_takes_nothing_is_told_to_look_instead_of_everything_that_it_missed() {
+        let mailbox = Mailbox::new().expect("a descriptor is left");
+        let ready = Notice::Ready("default".into());
+        for _ in 0..MOST_NOTICES {
+            mailbox.tell(std::slice::from_ref(&ready));
+        }
+        assert_eq!(mailbox.take().notices.len(), MOST_NOTICES);
+        for _ in 0..=MOST_NOTICES {
+            mailbox.tell(std::slice::from_ref(&ready));
+        }
+        mailbox.tell(std::slice::from_ref(&ready));
+        assert_eq!(mailbox.take().notices, [Notice::Reconnected, ready]);
     }
 }

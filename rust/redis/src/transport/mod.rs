@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 
 pub use config::{Address, Config};
 pub use failed::CallFailed;
-pub use keeper::{Keeper, Lease};
+pub use keeper::Keeper;
 pub use listening::Channel;
 pub use mailbox::{Letters, Mailbox, Outcome};
 pub use tls::{Identity, Tls};
@@ -116,6 +116,11 @@ impl Transport {
     #[must_use]
     pub fn keeper(&self, worker: &str, lease_ms: u64, max_stall_ms: u64) -> Arc<Keeper> {
         self.shared().keepers.add(worker, lease_ms, max_stall_ms)
+    }
+
+    /// A worker's loop is alive, and takes up runs that begin soon.
+    pub fn beat(&self, worker: &str) {
+        self.shared().keepers.beat(worker);
     }
 
     /// Hear these channels; every mailbox is told.

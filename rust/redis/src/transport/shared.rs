@@ -73,7 +73,7 @@ impl Shared {
         }
         let mailboxes: Vec<_> = self.known().iter().filter_map(Weak::upgrade).collect();
         for mailbox in mailboxes {
-            mailbox.put(|letters| letters.notices.extend_from_slice(&notices));
+            mailbox.tell(&notices);
         }
     }
 

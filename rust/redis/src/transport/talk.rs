@@ -6,6 +6,7 @@ use redis::Value;
 use tokio::time::Instant;
 
 use super::failed::CallFailed;
+use super::keeper::Keepers;
 use super::mailbox::{Outcome, Sorting};
 use super::reply::Reply;
 use crate::call::Call;
@@ -106,7 +107,11 @@ impl Talk {
     }
 
     /// Take the replies to the open calls, and go on.
-    pub(crate) fn land(mut self, replies: &mut impl Iterator<Item = Value>) -> Landed {
+    pub(crate) fn land(
+        mut self,
+        replies: &mut impl Iterator<Item = Value>,
+        keepers: &Keepers,
+    ) -> Landed {
         let mut refused: Option<redis::ServerError> = None;
         let mut unknown = false;
         let takes_errors = self.conversation.takes_errors();
@@ -124,11 +129,17 @@ impl Talk {
             return self.refused(&error);
         }
         if unknown {
-            return Landed::Again(self);
+            return self.again();
         }
         let replies = self.calls.drain(..).filter_map(|asked| asked.reply);
         let replies = replies.collect();
         let step = self.conversation.resume(replies);
+        // What nobody waits for is given back.
+        if self.is_wanted()
+            && let Some(begun) = self.conversation.begun()
+        {
+            keepers.begin(begun);
+        }
         self.next(step)
     }
 
@@ -148,9 +159,19 @@ impl Talk {
         }
     }
 
+    /// The same calls are to be sent once more. What nobody waits for is not: a claim would begin runs of nobody.
+    fn again(self) -> Landed {
+        if self.is_wanted() {
+            Landed::Again(self)
+        } else {
+            Landed::Over(self, Err(CallFailed::TimedOut))
+        }
+    }
+
     fn refused(self, error: &redis::ServerError) -> Landed {
         let said: Arc<str> = error.to_string().into();
         match error.code() {
+            _ if !self.is_wanted() => Landed::Over(self, Err(CallFailed::Refused(said))),
             "OOM" => Landed::Over(self, Err(CallFailed::OutOfMemory)),
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "BUSY" => {
                 Landed::Later(self, said)
@@ -158,6 +179,18 @@ impl Talk {
             "READONLY" => Landed::Elsewhere(self, said),
             _ => Landed::Over(self, Err(CallFailed::Refused(said))),
         }
+    }
+
+    /// Whether anybody waits for its answer.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Whether it is this claim.
+    pub(crate) fn is_claim(&self, id: &str) -> bool {
+        let request = self.waiting.as_ref().map(|merged| &merged.request);
+        let operation = request.map(|request| &request.operation);
+        matches!(operation, Some(Operation::Claim { claim_id, .. }) if &**claim_id == id)
     }
 
     /// Whether several wait for its answer.
