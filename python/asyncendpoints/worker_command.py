@@ -177,7 +177,7 @@ def run_worker(
     except StoreUnavailable as error:
         if lifeline is None:
             raise
-        _log.error("the store does not answer: %s", error)  # noqa: TRY400 (it explains itself)
+        _log.error("the store does not answer: %s", error)
         return AWAY
     finally:
         last_resort.disarm()

@@ -223,9 +223,9 @@ def test_workers_that_die_at_once_are_given_up(start: Callable[..., Command]) ->
 
 
 def test_workers_are_tried_again_until_their_store_answers(start: Callable[..., Command], tmp_path: Path) -> None:
-    """However often: a store that is away for a while ends no supervisor, with the application's lifespan or without."""
-    command = start(IDLE, "--processes", "1", module=AWAY)
-    command.until(lambda: command.output.count("nobody is there") > 5)
+    """A store that is away for a while ends no supervisor, with the application's lifespan or without."""
+    command = start(IDLE, "--processes", "2", module=AWAY)
+    command.until(lambda: command.output.count("is started again") > 10)
     assert "giving up" not in command.output
     assert "Traceback" not in command.output
     (tmp_path / "there").touch()

@@ -38,7 +38,7 @@ async def test_jobs_of_a_user_without_channels_are_accepted(caplog: pytest.LogCa
 
 
 async def test_waits_of_a_user_without_channels_look_at_once() -> None:
-    """Nobody is kept waiting for a subscription that has just been refused: a wait has the change when it looks again."""
+    """Nobody is kept waiting for a subscription that was refused: a wait has the change when it looks again."""
     with RedisServer() as server:
         client: Any = server.client()
         client.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "resetchannels")

@@ -18,8 +18,9 @@ MOST: Final = 12
 
 
 async def test_a_replica_is_asked_again_after_growing_pauses(redis_namespace: str) -> None:
-    """A submission to a read-only server waits its time for a failover, makes few connections, and says what is wrong."""
-    with RedisServer() as server, server.client() as client:
+    """A submission to a read-only server waits for a failover, makes few connections, and says what is wrong."""
+    with RedisServer() as server:
+        client: Any = server.client()
         store = RedisStore(f"{server.url()}?timeout={PATIENCE:g}", namespace=redis_namespace)
         await store.open()
         job = NewJob(job_id=new_job_id(), handler="work")

@@ -31,8 +31,7 @@ const MOST_CALLS: usize = 500;
 const MOST_BYTES: usize = 1 << 20;
 /// How many bytes of calls are under way at most; the rest waits here, where it may still be given up.
 const WINDOW: usize = 8 << 20;
-/// How many bytes a second a network carries at least. What a socket has taken may be on its way for as long, in buffers
-/// that nobody sees.
+/// How many bytes a second a network carries at least, also those that a socket has taken into buffers nobody sees.
 const SLOWEST: usize = 512 << 10;
 
 type Replies = (u64, RedisResult<Vec<Value>>);
