@@ -229,7 +229,7 @@ def test_workers_are_tried_again_until_their_store_answers(start: Callable[..., 
     assert "giving up" not in command.output
     assert "Traceback" not in command.output
     (tmp_path / "there").touch()
-    command.until(lambda: command.pids("works"))
+    command.until(lambda: len(command.pids("works")) == 2)
     command.process.send_signal(signal.SIGTERM)
     assert command.ended() == 0, command.output
 
