@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, final
 
+from asyncendpoints.stores.base import JobFilter, Report
+
 __version__: str
 
 _State = Literal["scheduled", "queued", "in_progress", "completed", "failed", "canceled"]
@@ -838,14 +840,14 @@ class RedisTransport:
     def list(
         self,
         mailbox: RedisMailbox,
-        state: _State | None,
-        queue: str | None,
-        handler: str | None,
-        owner: str | None,
+        where: JobFilter,
         cursor: str | None,
         limit: int,
     ) -> int: ...
     def stats(self, mailbox: RedisMailbox, now: int | None) -> int: ...
+    def report(self, mailbox: RedisMailbox, report: Report, kept: tuple[int, int, int], now: int | None) -> int:
+        """`kept` is for how many ms a sign of life is, how many ms a slot is, and how many slots are kept."""
+    def reports(self, mailbox: RedisMailbox, since: int, now: int | None) -> int: ...
     def strip(self, mailbox: RedisMailbox, limit: int, now: int | None) -> int: ...
     def prune(self, mailbox: RedisMailbox, limit: int, now: int | None) -> int: ...
     def delete(self, mailbox: RedisMailbox, job_id: str) -> int | None: ...

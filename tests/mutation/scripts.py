@@ -11,6 +11,8 @@ CLAIM: Final = LUA + "claim.lua"
 ENQUEUE: Final = LUA + "enqueue.lua"
 CANCEL: Final = LUA + "cancel.lua"
 FENCE: Final = LUA + "lib/fence.lua"
+REPORT: Final = LUA + "report.lua"
+LIST: Final = LUA + "list.lua"
 
 SCRIPT_MUTANTS: Final = (
     # The fence itself: of renewals, progress and effects, then of settlements.
@@ -189,4 +191,23 @@ SCRIPT_MUTANTS: Final = (
         "then call('HDEL', IDEM, digest) end",
         "then call('HGET', IDEM, digest) end",
     ),
+    # Reports.
+    Mutant("lua-the-first-card-stays", "REP-2", REPORT, "call('HSET', CARD,", "call('HSETNX', CARD,"),
+    Mutant("lua-the-first-history-stays", "REP-2", REPORT, "call('HSET', TOLD,", "call('HSETNX', TOLD,"),
+    Mutant("lua-an-ended-process-keeps-its-sign", "REP-2", REPORT, "  call('ZREM', SIGN, process)\n", ""),
+    Mutant("lua-signs-stay", "RTN-1", REPORT, "let_go(SIGN, CARD, now - tonumber(ARGV[8]))", ""),
+    Mutant("lua-signs-go-early", "RTN-1", REPORT, "now - tonumber(ARGV[8]))", "now + 1 - tonumber(ARGV[8]))"),
+    Mutant("lua-history-goes-early", "RTN-1", REPORT, "- tonumber(ARGV[10]))", "- tonumber(ARGV[10]) + 1)"),
+    Mutant("lua-bodies-of-history-stay", "RTN-1", REPORT, "  call('HDEL', bodies, unpack(gone))\n", ""),
+    # Listings.
+    Mutant(
+        "lua-a-clock-set-back-is-not-noted",
+        "LST-1",
+        LUA + "lib/list.lua",
+        "elseif last_time - now > back",
+        "elseif false",
+    ),
+    Mutant("lua-a-listing-begins-too-early", "LST-1", LIST, ">= time end", "> time - 1000000 end"),
+    Mutant("lua-a-listing-begins-at-the-newest", "LST-2", LIST, "if before then", "if false then"),
+    Mutant("lua-stats-know-no-paused-queues", "CLM-5", LUA + "stats.lua", "== 'paused:' then", "== 'poised:' then"),
 )

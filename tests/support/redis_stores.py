@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import valkey
 
 from asyncendpoints._core import Settlement, decide
-from asyncendpoints.stores.base import JobFilter
+from asyncendpoints.stores.base import JobFilter, Report
 from asyncendpoints.stores.redis import RedisStore
 from asyncendpoints.testing.clock import EPOCH
 
@@ -22,7 +22,7 @@ FAR: Final = EPOCH + 20 * YEAR_MS
 
 DECLARED: Final = frozenset({"meta", "ctl"})
 """The keys that a namespace keeps while it has no job: what is fixed for it, and what is known of its queues."""
-DECLARED_FIELDS: Final = ("chunk", "idle:", "paused:")
+DECLARED_FIELDS: Final = ("chunk", "last", "back", "idle:", "paused:")
 """How the fields of `ctl` begin that it keeps."""
 
 
@@ -75,7 +75,7 @@ class RedisStores:
 
 
 async def end_everything(store: Store) -> None:
-    """Cancel what waits, rescue what runs, and prune it all, in the far future."""
+    """Cancel what waits, rescue what runs, prune it all, and let go of all reports, in the far future."""
     cursor: str | None = None
     while True:
         page = await store.list(JobFilter(), cursor=cursor)
@@ -91,6 +91,8 @@ async def end_everything(store: Store) -> None:
     later = FAR + 20 * YEAR_MS
     while await store.strip(limit=1_000, now=later) + await store.prune(limit=1_000, now=later):
         pass
+    # A report takes what is too old with it: all there is, so nothing but a leak is left of reports then.
+    await store.report(Report(process="last", card=None, slot=0, history=None), now=later)
 
 
 def _lost(run: Expired) -> Settlement:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from asyncendpoints import _core
 from asyncendpoints.errors import StoreUnavailable
-from asyncendpoints.stores.base import StoreStats
+from asyncendpoints.stores.base import HISTORY_SLOTS, SIGN_KEPT_MS, SLOT_MS, Reports, Sign, StoreStats
 from asyncendpoints.stores.redis_keeper import RedisLeaseKeeper
 from asyncendpoints.stores.redis_life import RedisLife
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
-    from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener
+    from asyncendpoints.stores.base import JobFilter, LeaseKeeper, Listener, Report
     from asyncendpoints.stores.bridge import Bridge
 
 T = TypeVar("T")
@@ -193,16 +193,25 @@ class RedisStore(RedisLife):
     async def list(self, where: JobFilter, *, cursor: str | None = None, limit: int = 100) -> Page:
         """Return some jobs, newest first."""
         bridge = self._here()
-        number = self._transport.list(
-            bridge.mailbox, where.state, where.queue, where.handler, where.owner, cursor, limit
-        )
-        return await bridge.call(number)
+        return await bridge.call(self._transport.list(bridge.mailbox, where, cursor, limit))
 
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages for every queue."""
         bridge = self._here()
-        counts, oldest = await bridge.call(self._transport.stats(bridge.mailbox, now))
-        return StoreStats(counts, oldest)
+        counts, oldest, paused = await bridge.call(self._transport.stats(bridge.mailbox, now))
+        return StoreStats(counts, oldest, frozenset(paused))
+
+    async def report(self, report: Report, *, now: int | None = None) -> int:
+        """Keep what a process tells of itself."""
+        bridge = self._here()
+        kept = (SIGN_KEPT_MS, SLOT_MS, HISTORY_SLOTS)
+        return await bridge.call(self._transport.report(bridge.mailbox, report, kept, now))
+
+    async def reports(self, *, since: int, now: int | None = None) -> Reports:
+        """Return the signs of life, and the history from a slot on."""
+        bridge = self._here()
+        time, signs, history = await bridge.call(self._transport.reports(bridge.mailbox, since, now))
+        return Reports(time, [Sign(*sign) for sign in signs], history)
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:
         """Drop payloads and results past their retention where the key keeps the record."""

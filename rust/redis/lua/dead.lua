@@ -1,5 +1,5 @@
--- Read failed jobs, newest first, from behind a place or from the newest on: whether there is more behind them, then id,
--- record and the end of the lease for each.
+-- Read failed jobs, newest first, from behind a place or from the newest on: whether there is more behind them, how
+-- many bytes were read, then id, record and the end of the lease for each.
 -- KEYS: shard
 -- ARGV: now:time created_at:ms id:id count:number
 local created_at, before, count_of = ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -27,5 +27,5 @@ if created_at ~= '' then
     end
   end
 end
-local ids = call('ZREVRANGE', DEAD, from, from + count_of - 1)
-return { call('ZCARD', DEAD) > from + #ids and 1 or 0, listed(ids) }
+local jobs, done, bytes_read = listed(call('ZREVRANGE', DEAD, from, from + count_of - 1), 0)
+return { call('ZCARD', DEAD) > from + done and 1 or 0, bytes_read, jobs }

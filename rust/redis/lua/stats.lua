@@ -1,5 +1,5 @@
--- How many jobs are in each state of each queue, and since when the one waits in each of the given queues that has
--- waited longest, or false. A scheduled job whose time has come waits too: nobody has claimed since then.
+-- How many jobs are in each state of each queue, since when the one waits in each of the given queues that has waited
+-- longest, or false, and which queues are paused. A scheduled job whose time has come waits too: nobody has claimed since then.
 -- KEYS: shard (ready due)*
 -- ARGV: now:time
 local STEP = 4398046511104
@@ -25,4 +25,9 @@ for i = OWN_KEYS + 1, #KEYS, 2 do
   if time and time <= now and (not oldest or time < oldest) then oldest = time end
   ages[#ages + 1] = oldest or false
 end
-return { call('HGETALL', STAT), ages }
+
+local paused = {}
+for _, field in ipairs(call('HKEYS', CTL)) do
+  if sub(field, 1, 7) == 'paused:' then paused[#paused + 1] = sub(field, 8) end
+end
+return { call('HGETALL', STAT), ages, paused }

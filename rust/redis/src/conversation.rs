@@ -14,11 +14,12 @@ use crate::operations::expired::Expired;
 use crate::operations::get::Get;
 use crate::operations::held::Held;
 use crate::operations::inspect::Inspect;
-use crate::operations::list::{List, Wanted};
+use crate::operations::list::List;
 use crate::operations::open::Open;
 use crate::operations::pause::Pause;
 use crate::operations::release::ReleaseClaim;
 use crate::operations::renew::Renew;
+use crate::operations::report::{ReadReports, TellReport};
 use crate::operations::settle::Settle;
 use crate::operations::stats::Stats;
 use crate::operations::sweep::{Goal, Sweep};
@@ -129,22 +130,13 @@ pub fn converse(space: &Arc<KeySpace>, request: Request) -> Box<dyn Conversation
         Operation::Get(id) => Box::new(Get::new(space, id, now)),
         Operation::Watch { id, version } => Box::new(Get::watch(space, id, version, now)),
         Operation::List {
-            state,
-            queue,
-            handler,
-            owner,
+            filter,
             cursor,
             limit,
-        } => {
-            let wanted = Wanted {
-                state,
-                queue,
-                handler,
-                owner,
-            };
-            Box::new(List::new(space, wanted, cursor.as_deref(), limit, now))
-        }
+        } => Box::new(List::new(space, filter, cursor.as_deref(), limit, now)),
         Operation::Stats => Box::new(Stats::new(space, now)),
+        Operation::Report(report) => Box::new(TellReport::new(space, report, now)),
+        Operation::Reports { since } => Box::new(ReadReports::new(space, since, now)),
         Operation::Strip { limit } => Box::new(Sweep::new(space, Goal::Strip(limit), now)),
         Operation::Prune { limit } => Box::new(Sweep::new(space, Goal::Prune(limit), now)),
         Operation::Delete(id) => Box::new(Sweep::new(space, Goal::Delete(id), now)),

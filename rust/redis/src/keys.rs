@@ -19,10 +19,21 @@ use asyncendpoints_core::ids::JobId;
 /// | `stat` | hash | state code and queue → how many jobs |
 /// | `list` | hash | chunk number → ids, in the order of their storing |
 /// | `chunks` | sorted set | the numbers of the chunks that there are |
-/// | `ctl` | hash | `paused:<queue>`, `idle:<queue>`, `chunk`, the newest chunk's number |
+/// | `ctl` | hash | `paused:<queue>`, `idle:<queue>`; `chunk`, the newest chunk's number; `last`, the latest time at which a
+///   job was stored, and `back`, how many milliseconds before it one was stored later |
 pub const SHARD_KEYS: [&str; 11] = [
     "job", "lease", "done", "strip", "dead", "idem", "once", "stat", "list", "chunks", "ctl",
 ];
+
+/// The keys of what processes tell of themselves, in the order in which the scripts about it get them.
+///
+/// | key | type | holds |
+/// | --- | --- | --- |
+/// | `sign` | sorted set | process by the time of its last report |
+/// | `card` | hash | process → what it is and does |
+/// | `slot` | sorted set | `slot:process` by slot |
+/// | `told` | hash | `slot:process` → what it has counted in that slot |
+pub const REPORT_KEYS: [&str; 4] = ["sign", "card", "slot", "told"];
 
 /// Which body lies in a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

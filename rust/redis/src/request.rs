@@ -52,14 +52,16 @@ pub enum Operation {
         version: u64,
     },
     List {
-        state: Option<State>,
-        queue: Option<Arc<str>>,
-        handler: Option<Arc<str>>,
-        owner: Option<Arc<str>>,
+        filter: Filter,
         cursor: Option<String>,
         limit: usize,
     },
     Stats,
+    Report(Report),
+    /// What processes have told; of history, from a slot on.
+    Reports {
+        since: u64,
+    },
     Strip {
         limit: usize,
     },
@@ -99,6 +101,67 @@ pub enum Operation {
     },
 }
 
+/// Which jobs a listing shows; `None` leaves a member open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of the store's protocol")]
+pub struct Filter {
+    pub state: Option<State>,
+    pub queue: Option<Arc<str>>,
+    pub handler: Option<Arc<str>>,
+    pub owner: Option<Arc<str>>,
+    pub request_id: Option<Arc<str>>,
+    pub created_since: Option<u64>,
+    pub created_before: Option<u64>,
+}
+
+/// What a process tells of itself. Both bodies are opaque.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The process's name.
+    pub process: Arc<str>,
+    /// What it is and does; `None` where it ends.
+    pub card: Option<Body>,
+    /// The slot that `history` is about.
+    pub slot: u64,
+    /// What it has counted in that slot.
+    pub history: Option<Body>,
+    /// How long what processes have told is kept.
+    pub kept: Kept,
+}
+
+/// How long what processes have told is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// How long the last sign of life, in milliseconds.
+    pub sign_ms: u64,
+    /// How long a slot of history is, in milliseconds.
+    pub slot_ms: u64,
+    /// How many slots, with the present one.
+    pub slots: u64,
+}
+
+/// A process's last sign of life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// The process's name.
+    pub process: String,
+    /// What it is and does.
+    pub card: Body,
+    /// When it came.
+    pub seen_at: u64,
+}
+
+/// What processes have told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reports {
+    /// The server's time, in UTC milliseconds.
+    pub now: u64,
+    /// By name.
+    pub signs: Vec<Sign>,
+    /// Slot, process and what it counted, in this order.
+    pub history: Vec<(u64, String, Body)>,
+}
+
 /// An operation at a time: `now` in UTC milliseconds rules the store where a virtual clock does (CLK-1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -116,7 +179,7 @@ pub enum Answer {
     Done,
     Enqueued(Vec<Enqueued>),
     Claims(Claims),
-    /// `ReleaseClaim`, `Strip`, `Prune`.
+    /// `ReleaseClaim`, `Strip`, `Prune`; of `Report` the server's time.
     Count(u64),
     Renewed(Vec<Renewal>),
     Settled(Vec<Settled>),
@@ -128,7 +191,9 @@ pub enum Answer {
     Stats {
         counts: Vec<QueueCounts>,
         oldest_ready: Vec<(Arc<str>, u64)>,
+        paused: Vec<Arc<str>>,
     },
+    Reports(Reports),
     /// `Delete`, `Progress`, `Record`.
     Flag(bool),
     Reservation(Reservation),

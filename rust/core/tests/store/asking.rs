@@ -150,3 +150,32 @@ fn a_page_is_bounded_work_and_carries_on_where_it_stopped() {
         1
     );
 }
+
+#[test]
+fn lst_2_a_listing_begins_and_ends_at_a_time_without_passing_what_lies_outside() {
+    let mut on = Subject::new();
+    let mut jobs = Vec::new();
+    for number in 0..4_000 {
+        let job = on.submit_with(|job| job.owner = Some(Arc::from("ada")));
+        if (2_000..2_003).contains(&number) {
+            jobs.insert(0, job);
+        }
+        on.now += 1;
+    }
+    let (oldest, newest) = (jobs[2].created_at, jobs[0].created_at);
+    let filter = JobFilter {
+        owner: Some("ada"),
+        created_since: Some(oldest),
+        created_before: Some(newest + 1),
+        ..JobFilter::default()
+    };
+    let page = on.store.list(&filter, None, 3);
+    assert_eq!((page.jobs, page.cursor), (jobs.clone(), None));
+    let first = on.store.list(&filter, None, 1);
+    assert_eq!(first.jobs, jobs[..1]);
+    let rest = on.store.list(&filter, first.cursor.as_deref(), 10);
+    assert_eq!((rest.jobs, rest.cursor), (jobs[1..].to_vec(), None));
+    let of_another_listing = on.store.list(&JobFilter::default(), None, 1).cursor;
+    let page = on.store.list(&filter, of_another_listing.as_deref(), 3);
+    assert_eq!(page.jobs, jobs, "a cursor among what is newer passes nothing over");
+}

@@ -4,7 +4,7 @@ use asyncendpoints_redis::conversation::Failure;
 use asyncendpoints_redis::request::{Answer, Notice};
 use asyncendpoints_redis::transport::CallFailed;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use pyo3::{BoundObject, IntoPyObjectExt};
 
 use crate::answers::{Cancellation, Claims, Reservation};
@@ -32,10 +32,23 @@ pub(crate) fn answer(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyAny
         Answer::Stats {
             counts,
             oldest_ready,
+            paused,
         } => {
             let counts = replies::counts(py, counts)?;
             let ages = replies::oldest_ready(py, oldest_ready)?;
-            (counts, ages).into_bound_py_any(py)?
+            let paused: Vec<&str> = paused.iter().map(AsRef::as_ref).collect();
+            (counts, ages, paused).into_bound_py_any(py)?
+        }
+        Answer::Reports(reports) => {
+            let signs = reports.signs.iter();
+            let signs: Vec<_> = signs
+                .map(|sign| (&*sign.process, PyBytes::new(py, &sign.card), sign.seen_at))
+                .collect();
+            let history = reports.history.iter();
+            let history: Vec<_> = history
+                .map(|(slot, process, body)| (*slot, &**process, PyBytes::new(py, body)))
+                .collect();
+            (reports.now, signs, history).into_bound_py_any(py)?
         }
         Answer::Flag(flag) => flag.into_pyobject(py)?.into_bound().into_any(),
         Answer::Reservation(reservation) => {

@@ -3,4 +3,5 @@
 mod answer;
 pub(crate) mod keeper;
 pub(crate) mod mailbox;
+mod questions;
 pub(crate) mod transport;

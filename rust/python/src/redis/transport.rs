@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asyncendpoints_core::ids::JobId;
-use asyncendpoints_core::state::State;
 use asyncendpoints_redis::request::{Operation, Request};
 use asyncendpoints_redis::transport::{Address, Channel, Config, Identity, Tls, Transport};
 use pyo3::prelude::*;
@@ -13,11 +12,11 @@ use pyo3::types::PyString;
 
 use super::keeper::RedisKeeper;
 use super::mailbox::RedisMailbox;
+use super::questions::{JobFilter, Report};
 use crate::convert::{Whole, body, moment};
 use crate::errors::ConfigurationError;
 use crate::new_job::NewJob;
 use crate::settlement::Settlement;
-use crate::words::Named;
 
 /// The way to one Redis server. Making it starts nothing; the thread starts at the first `flush`.
 ///
@@ -254,18 +253,12 @@ impl RedisTransport {
     fn list(
         &self,
         mailbox: &RedisMailbox,
-        state: Option<Named<State>>,
-        queue: Option<&str>,
-        handler: Option<&str>,
-        owner: Option<&str>,
+        r#where: JobFilter,
         cursor: Option<String>,
         limit: Whole,
     ) -> PyResult<u64> {
         let operation = Operation::List {
-            state: state.map(|state| state.0),
-            queue: queue.map(Arc::from),
-            handler: handler.map(Arc::from),
-            owner: owner.map(Arc::from),
+            filter: r#where.0,
             cursor,
             limit: limit.count("limit")?,
         };
@@ -274,6 +267,22 @@ impl RedisTransport {
 
     fn stats(&self, mailbox: &RedisMailbox, now: Option<Whole>) -> PyResult<u64> {
         self.ask(mailbox, Operation::Stats, now)
+    }
+
+    /// `kept` is for how many ms a sign of life is, how many ms a slot is, and how many slots are kept.
+    fn report(
+        &self,
+        mailbox: &RedisMailbox,
+        report: Report,
+        kept: (Whole, Whole, Whole),
+        now: Option<Whole>,
+    ) -> PyResult<u64> {
+        self.ask(mailbox, Operation::Report(report.told(kept)?), now)
+    }
+
+    fn reports(&self, mailbox: &RedisMailbox, since: Whole, now: Option<Whole>) -> PyResult<u64> {
+        let since = since.word("since")?;
+        self.ask(mailbox, Operation::Reports { since }, now)
     }
 
     fn strip(&self, mailbox: &RedisMailbox, limit: Whole, now: Option<Whole>) -> PyResult<u64> {

@@ -6,7 +6,8 @@ local CHUNK_BYTES = 2032
 local function list_add(ids)
   local total = #ids
   if total == 0 then return {} end
-  local newest = call('HGET', CTL, 'chunk')
+  local known = call('HMGET', CTL, 'chunk', 'last', 'back')
+  local newest, last_time, back = known[1], tonumber(known[2]), tonumber(known[3]) or 0
   local name = newest or '0'
   local number = tonumber(name)
   local bytes = newest and call('HGET', LIST, name) or ''
@@ -25,6 +26,15 @@ local function list_add(ids)
     at = last + 1
   end
   for _, begun in ipairs(chunks) do call('ZADD', CHUNKS, begun, begun) end
-  if name ~= newest then call('HSET', CTL, 'chunk', name) end
+  local news = name ~= newest and { 'chunk', name } or {}
+  if not last_time or now > last_time then
+    news[#news + 1] = 'last'
+    news[#news + 1] = digits(now)
+  elseif last_time - now > back then
+    -- The clock was set back: whoever looks for a time has to look so much further.
+    news[#news + 1] = 'back'
+    news[#news + 1] = digits(last_time - now)
+  end
+  if news[1] then call('HSET', CTL, unpack(news)) end
   return numbers
 end

@@ -1,5 +1,7 @@
 -- Records above this are listed without what lies behind their names, for most of them are only passed over.
 local LARGE = 4096
+-- How many bytes of records one call reads, and a few records more: what bounds how long others wait for it.
+local BYTES_A_CALL = 4194304
 
 -- A record as a listing reads it: in a table where it is cut, with a second member where it is none.
 local function excerpt(bytes)
@@ -10,20 +12,24 @@ local function excerpt(bytes)
   return { sub(bytes, 1, BASE + life + names) }
 end
 
--- Jobs as a listing reads them, each with id, record and the end of its lease; what is gone is left out.
-local function listed(ids)
-  if #ids == 0 then return {} end
-  local leases, jobs = call('ZMSCORE', LEASE, unpack(ids)), {}
+-- Jobs as a listing reads them, each with id, record and the end of its lease, until so many bytes have been read in all;
+-- what is gone is left out. Answers also how many of the ids were read, and how many bytes now.
+local function listed(ids, bytes_read)
+  local total, done, jobs = #ids, 0, {}
+  if total == 0 then return jobs, done, bytes_read end
+  local leases = call('ZMSCORE', LEASE, unpack(ids))
   -- Large records are not held all at once.
-  for from = 1, #ids, 16 do
-    local some = { unpack(ids, from, math.min(from + 15, #ids)) }
+  while done < total and bytes_read < BYTES_A_CALL do
+    local some = { unpack(ids, done + 1, math.min(done + 16, total)) }
     for i, bytes in ipairs(read_jobs(some)) do
       if bytes then
+        bytes_read = bytes_read + #bytes
         jobs[#jobs + 1] = some[i]
         jobs[#jobs + 1] = excerpt(bytes)
-        jobs[#jobs + 1] = leases[from + i - 1]
+        jobs[#jobs + 1] = leases[done + i]
       end
     end
+    done = done + #some
   end
-  return jobs
+  return jobs, done, bytes_read
 end

@@ -7,28 +7,26 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use asyncendpoints_core::answer::Page;
-use asyncendpoints_core::ids::JobId;
-use asyncendpoints_core::job::Job;
 use asyncendpoints_core::state::State;
 use redis::Value;
 
 use super::get;
-use super::parts::{number, score, time};
+use super::listed::{Entry, NAME, Place, parse, read_entries, write};
+use super::parts::{number, time};
 use super::single::job_of;
-use super::unreadable::shown;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
-use crate::keys::{KeySpace, id_bytes, id_of};
-use crate::record::{Damage, Record, View, decode, decode_head};
-use crate::reply::{self, Reply, missing, only};
-use crate::request::Answer;
+use crate::keys::{KeySpace, id_bytes};
+use crate::record::{Damage, Record};
+use crate::reply::{Reply, missing, only};
+use crate::request::{Answer, Filter};
 use crate::script::{Access, Script, compose};
 
 pub(super) static LIST: Script = Script::new(
     "list",
     Access::Reads,
     "shard",
-    "now:time from:number enough:number",
+    "now:time from:number enough:number before:ms? rest:ids",
     compose!("list": "keys" "record" "life" "listed"),
 );
 
@@ -40,70 +38,53 @@ pub(super) static DEAD: Script = Script::new(
     compose!("dead": "keys" "record" "life" "listed"),
 );
 
-const NAME: &str = "list";
-
 /// How many jobs a page looks at beyond those that it shows: what bounds its work.
 const PASSED_OVER: usize = 1_000;
+
+/// How many bytes of records a page reads before it ends, however few jobs those are.
+const BYTES_READ: u64 = 16 << 20;
 
 /// How many jobs are read at once.
 const AT_ONCE: usize = 256;
 
-/// Which jobs are wanted.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) state: Option<State>,
-    pub(crate) queue: Option<Arc<str>>,
-    pub(crate) handler: Option<Arc<str>>,
-    pub(crate) owner: Option<Arc<str>>,
-}
-
-impl Wanted {
-    fn matches(&self, state: State, queue: &str, handler: &str, owner: Option<&str>) -> bool {
-        let is = |wanted: &Option<Arc<str>>, found: Option<&str>| {
-            wanted.is_none() || wanted.as_deref() == found
-        };
-        self.state.is_none_or(|wanted| wanted == state)
-            && is(&self.queue, Some(queue))
-            && is(&self.handler, Some(handler))
-            && is(&self.owner, owner)
-    }
-
+impl Filter {
     fn matches_record(&self, record: &Record) -> bool {
         let names = &record.names;
-        self.matches(
-            record.state,
-            &names.queue,
-            &names.handler,
-            names.owner.as_deref(),
-        )
+        let key = names.idempotency.as_ref().map(|own| &*own.key);
+        self.matches_state(record.state)
+            && self.matches_time(record.created_at)
+            && is(self.queue.as_deref(), Some(&names.queue))
+            && is(self.handler.as_deref(), Some(&names.handler))
+            && is(self.owner.as_deref(), names.owner.as_deref())
+            && is(self.request_id.as_deref(), key)
     }
 
-    fn matches_job(&self, job: &Job) -> bool {
-        self.matches(job.state, &job.queue, &job.handler, job.owner.as_deref())
+    fn matches_state(&self, state: State) -> bool {
+        self.state.is_none_or(|wanted| wanted == state)
+    }
+
+    fn matches_time(&self, created_at: u64) -> bool {
+        self.created_since.is_none_or(|since| since <= created_at)
+            && self.created_before.is_none_or(|before| created_at < before)
+    }
+
+    /// Whether it passes over jobs in the order of their creation, within its bounds.
+    const fn is_sieve(&self) -> bool {
+        self.queue.is_some()
+            || self.handler.is_some()
+            || self.owner.is_some()
+            || self.request_id.is_some()
+            || (self.is_by_chunk() && self.state.is_some())
+    }
+
+    /// Failed jobs have an order of their own.
+    const fn is_by_chunk(&self) -> bool {
+        !matches!(self.state, Some(State::Failed))
     }
 }
 
-/// Where a job stands in the listing: in its chunk, where that goes by chunks, by age, then by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    chunk: u64,
-    created_at: u64,
-    id: JobId,
-}
-
-/// A job as it was read.
-struct Entry {
-    place: Place,
-    view: View,
-    /// Whether only the beginning of its record was read.
-    is_cut: bool,
-}
-
-impl Entry {
-    /// Whether something of it is still to be read: what was cut off, or bodies in keys of their own.
-    fn is_partial(&self) -> bool {
-        self.is_cut || self.view.record.out().next().is_some()
-    }
+fn is(wanted: Option<&str>, found: Option<&str>) -> bool {
+    wanted.is_none() || wanted == found
 }
 
 /// What is behind a page.
@@ -113,14 +94,30 @@ enum End {
     More,
 }
 
+/// What one call has read.
+struct Found {
+    entries: Vec<Entry>,
+    /// Whether there is more behind it.
+    has_more: bool,
+    /// How many milliseconds a job can have been created before one that was stored earlier.
+    back: u64,
+}
+
 /// Reads pages of the listing until it has enough jobs, or has looked at enough.
 pub(crate) struct List {
     space: Arc<KeySpace>,
-    wanted: Wanted,
+    filter: Filter,
     limit: usize,
     now: Option<u64>,
+    /// Where the listing begins, until it has begun.
+    before: Option<u64>,
     /// The chunk to read next, as the bound of a range.
     from: Vec<u8>,
+    /// The ids in that chunk that are still to be read, where it has been begun.
+    rest: Vec<u8>,
+    /// What has been read of that chunk: its order is not known before all of it has.
+    begun: Vec<Entry>,
+    bytes_read: u64,
     /// The job that was looked at last.
     last: Option<Place>,
     looked_at: usize,
@@ -132,28 +129,28 @@ pub(crate) struct List {
 impl List {
     pub(crate) fn new(
         space: Arc<KeySpace>,
-        wanted: Wanted,
+        filter: Filter,
         cursor: Option<&str>,
         limit: usize,
         now: Option<u64>,
     ) -> Self {
-        let is_by_chunk = wanted.state != Some(State::Failed);
-        let last = cursor.and_then(|cursor| parse(cursor, is_by_chunk));
+        let last = cursor.and_then(|cursor| parse(cursor, filter.is_by_chunk()));
         Self {
             space,
-            wanted,
             limit,
             now,
+            // Behind a job that was listed, it has begun.
+            before: filter.created_before.filter(|_| last.is_none()),
             from: last.map_or_else(|| b"+inf".to_vec(), |place| number(place.chunk)),
+            rest: Vec::new(),
+            begun: Vec::new(),
             last,
             looked_at: 0,
+            bytes_read: 0,
             page: Vec::new(),
             end: None,
+            filter,
         }
-    }
-
-    fn is_by_chunk(&self) -> bool {
-        self.wanted.state != Some(State::Failed)
     }
 
     fn may_look_at(&self) -> usize {
@@ -164,84 +161,107 @@ impl List {
         self.page.len() == self.limit || self.may_look_at() == 0
     }
 
-    fn read(&self) -> Call {
-        let Wanted {
-            queue,
-            handler,
-            owner,
-            state,
-        } = &self.wanted;
-        let is_filtered = queue.is_some() || handler.is_some() || owner.is_some();
-        let is_sieved = is_filtered || (self.is_by_chunk() && state.is_some());
+    fn read(&mut self) -> Call {
         let missing = self.limit - self.page.len();
-        let enough = if is_sieved {
+        let enough = if self.filter.is_sieve() {
             AT_ONCE
         } else {
             missing.min(AT_ONCE)
         };
         let enough = number(enough.min(self.may_look_at()) as u64);
-        let mut args = vec![time(self.now)];
-        if self.is_by_chunk() {
-            args.push(self.from.clone());
+        let before = self.before.take();
+        let (script, own) = if self.filter.is_by_chunk() {
+            let before = before.map_or_else(Vec::new, number);
+            let rest = std::mem::take(&mut self.rest);
+            (&LIST, vec![self.from.clone(), enough, before, rest])
         } else {
-            args.push(
-                self.last
-                    .map_or_else(Vec::new, |place| number(place.created_at)),
-            );
-            args.push(
-                self.last
-                    .map_or_else(Vec::new, |place| id_bytes(place.id).to_vec()),
-            );
-        }
-        args.push(enough);
+            // Every id is above the one of zeros: behind that place are those that were created before the time.
+            let place = match (self.last, before) {
+                (Some(last), _) => [number(last.created_at), id_bytes(last.id).to_vec()],
+                (None, Some(before)) => [number(before), vec![0; 16]],
+                (None, None) => [Vec::new(), Vec::new()],
+            };
+            let [created_at, id] = place;
+            (&DEAD, vec![created_at, id, enough])
+        };
+        let mut args = vec![time(self.now)];
+        args.extend(own);
         Call::Script {
-            script: if self.is_by_chunk() { &LIST } else { &DEAD },
+            script,
             keys: self.space.shard_keys(),
             args,
         }
     }
 
-    /// The jobs that were read, in the order of the listing, and whether there are more behind them.
-    fn entries(&mut self, value: Value) -> Result<(Vec<Entry>, bool), Failure> {
+    /// What was read, in the order of the listing.
+    fn entries(&mut self, value: Value) -> Result<Found, Failure> {
         let mut reply = Reply::array(NAME, value)?;
         let has_more = reply.number()? == 1;
-        if !self.is_by_chunk() {
+        if !self.filter.is_by_chunk() {
+            self.bytes_read += reply.number()?;
             let entries = read_entries(reply.nested()?, 0)?;
-            // Nothing can be behind what is not there.
-            let has_more = has_more && !entries.is_empty();
-            return Ok((entries, has_more));
+            return Ok(Found {
+                // Nothing can be behind what is not there.
+                has_more: has_more && !entries.is_empty(),
+                entries,
+                back: 0,
+            });
         }
+        let back = reply.number()?;
+        self.bytes_read += reply.number()?;
+        self.rest = reply.bytes()?;
         let mut entries = Vec::new();
         let mut chunks = reply.nested()?;
         while chunks.len() > 0 {
             let mut parts = chunks.nested()?;
             let chunk = parts.number()?;
-            self.from = format!("({chunk}").into_bytes();
-            entries.extend(read_entries(parts.nested()?, chunk)?);
+            self.begun.extend(read_entries(parts.nested()?, chunk)?);
+            if chunks.len() == 0 && !self.rest.is_empty() {
+                self.from = number(chunk);
+            } else {
+                self.from = format!("({chunk}").into_bytes();
+                entries.append(&mut self.begun);
+            }
         }
         entries.sort_unstable_by_key(|entry| Reverse(entry.place));
         if let Some(last) = self.last {
             entries.retain(|entry| entry.place < last);
         }
-        Ok((entries, has_more))
+        Ok(Found {
+            entries,
+            has_more,
+            back,
+        })
     }
 
     fn look_at(&mut self, value: Value) -> Result<(), Failure> {
-        let (entries, mut has_more) = self.entries(value)?;
+        let Found {
+            entries,
+            mut has_more,
+            back,
+        } = self.entries(value)?;
+        let is_heavy = self.bytes_read >= BYTES_READ && !entries.is_empty();
         for entry in entries {
+            let created_at = entry.place.created_at;
+            // Whatever was stored before this job was created at most so much later than it.
+            let is_past = |since| created_at.saturating_add(back) < since;
+            if self.filter.created_since.is_some_and(is_past) {
+                has_more = false;
+                break;
+            }
             if self.is_full() {
                 has_more = true;
                 break;
             }
             self.looked_at += 1;
             self.last = Some(entry.place);
-            if self.wanted.matches_record(&entry.view.record) {
+            if self.filter.matches_record(&entry.view.record) {
                 self.page.push(entry);
             }
         }
         if !has_more {
             self.end = Some(End::Nothing);
-        } else if self.is_full() {
+        } else if self.is_full() || is_heavy {
             self.end = Some(End::More);
         }
         Ok(())
@@ -269,13 +289,15 @@ impl List {
                 .next()
                 .ok_or_else(|| missing(NAME, "job for each that was asked for"))?;
             // It may have changed or gone since it was found.
-            jobs.extend(job_of(NAME, view.id, value)?.filter(|job| self.wanted.matches_job(job)));
+            jobs.extend(
+                job_of(NAME, view.id, value)?.filter(|job| self.filter.matches_state(job.state)),
+            );
         }
         let has_more = self.end.take() == Some(End::More);
         let cursor = self.last.filter(|_| has_more);
         Ok(Step::Done(Answer::Page(Page {
             jobs,
-            cursor: cursor.map(|place| write(place, self.is_by_chunk())),
+            cursor: cursor.map(|place| write(place, self.filter.is_by_chunk())),
         })))
     }
 
@@ -311,83 +333,4 @@ impl Conversation for List {
 
 fn strange_job(damage: Damage) -> Failure {
     missing(NAME, &format!("whole job: {damage}"))
-}
-
-/// Jobs as `lib/listed.lua` gives them: id, record or its beginning, and the end of the lease for each.
-fn read_entries(mut reply: Reply, chunk: u64) -> Result<Vec<Entry>, Failure> {
-    let mut entries = Vec::with_capacity(reply.len() / 3);
-    while reply.len() > 0 {
-        let id = id_of(&reply.bytes()?).ok_or_else(|| missing(NAME, "id of a job"))?;
-        let found = reply.value()?;
-        let lease_until = match reply.value()? {
-            Value::Nil => None,
-            value => Some(score(NAME, &reply::bytes(NAME, value)?)?),
-        };
-        let is_cut = matches!(found, Value::Array(_));
-        let record = read_record(id, found)?;
-        let place = Place {
-            chunk,
-            created_at: record.created_at,
-            id,
-        };
-        let view = View {
-            id,
-            record,
-            lease_until,
-        };
-        entries.push(Entry {
-            place,
-            view,
-            is_cut,
-        });
-    }
-    Ok(entries)
-}
-
-/// A record, or its beginning where it is large: that is in an array, with a second member where it is no record.
-fn read_record(id: JobId, found: Value) -> Result<Record, Failure> {
-    let (bytes, read) = if let Value::Array(_) = found {
-        let mut parts = Reply::array(NAME, found)?;
-        let bytes = parts.bytes()?;
-        let read = match parts.take() {
-            None => decode_head(&bytes),
-            Some(_) => Err(Damage::Short),
-        };
-        (bytes, read)
-    } else {
-        let bytes = reply::bytes(NAME, found)?;
-        let read = decode(&bytes);
-        (bytes, read)
-    };
-    Ok(read.unwrap_or_else(|damage| shown(id, &bytes, damage)))
-}
-
-/// The cursor behind a job, which holds when the job is gone.
-fn write(place: Place, is_by_chunk: bool) -> String {
-    let Place {
-        chunk,
-        created_at,
-        id,
-    } = place;
-    if is_by_chunk {
-        format!("{chunk}.{created_at}.{id}")
-    } else {
-        format!("{created_at}.{id}")
-    }
-}
-
-/// A cursor that is not one of this listing's is none: the page starts at the newest.
-fn parse(cursor: &str, is_by_chunk: bool) -> Option<Place> {
-    let (chunk, rest) = if is_by_chunk {
-        let (chunk, rest) = cursor.split_once('.')?;
-        (chunk.parse().ok()?, rest)
-    } else {
-        (0, cursor)
-    };
-    let (created_at, id) = rest.split_once('.')?;
-    Some(Place {
-        chunk,
-        created_at: created_at.parse().ok()?,
-        id: JobId::parse(id)?,
-    })
 }

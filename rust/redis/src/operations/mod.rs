@@ -10,12 +10,14 @@ pub(crate) mod get;
 pub(crate) mod held;
 pub(crate) mod inspect;
 pub(crate) mod list;
+mod listed;
 pub(crate) mod open;
 mod parts;
 pub(crate) mod pause;
 pub(crate) mod release;
 pub(crate) mod renew;
 mod replace;
+pub(crate) mod report;
 pub(crate) mod settle;
 mod single;
 pub(crate) mod stats;
@@ -51,6 +53,8 @@ pub(crate) const SCRIPTS: &[&Script] = &[
     &release::SCRIPT,
     &renew::SCRIPT,
     &replace::SCRIPT,
+    &report::READ,
+    &report::TELL,
     &settle::SCRIPT,
     &stats::SCRIPT,
     &sweep::PRUNABLE,

@@ -71,9 +71,18 @@ impl Stats {
                 age => oldest_ready.push((queue, number(NAME, &age)?)),
             }
         }
+        let mut names = reply.nested()?;
+        let mut paused = Vec::with_capacity(names.len());
+        while names.len() > 0 {
+            let name = String::from_utf8(names.bytes()?);
+            paused.push(Arc::from(
+                name.map_err(|_| missing(NAME, "queue that is paused"))?,
+            ));
+        }
         Ok(Step::Done(Answer::Stats {
             counts,
             oldest_ready,
+            paused,
         }))
     }
 }

@@ -8,7 +8,7 @@ use asyncendpoints_core::job::{Body, NewJob};
 use asyncendpoints_core::retry::Backoff;
 use asyncendpoints_redis::conversation::{Step, converse};
 use asyncendpoints_redis::keys::id_bytes;
-use asyncendpoints_redis::request::{Answer, Operation, Request};
+use asyncendpoints_redis::request::{Answer, Filter, Operation, Request};
 use redis::Value;
 
 use crate::asking::{NOW, id, job};
@@ -38,10 +38,7 @@ fn fail(server: &mut Server, bytes: usize) {
 
 fn list(limit: usize) -> Operation {
     Operation::List {
-        state: None,
-        queue: None,
-        handler: None,
-        owner: None,
+        filter: Filter::default(),
         cursor: None,
         limit,
     }
@@ -162,4 +159,52 @@ fn a_claim_is_released_whole_though_no_call_reads_all_leases() {
         server.command(&[b"ZCARD", &space.key("lease")]),
         Value::Int(0)
     );
+}
+
+#[test]
+fn lst_2_a_chunk_of_large_records_is_read_in_bounded_parts() {
+    let mut server = Server::start();
+    let jobs: Vec<NewJob> = (1..=100).map(job).collect();
+    let mut ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+    server.enqueue(jobs, None, NOW);
+    let (key, junk) = (server.space().key("job"), vec![1; 400_000]);
+    for id in &ids {
+        server.command(&[b"HSET", &key, &id_bytes(*id), &junk]);
+    }
+    let space = Arc::new(server.space().clone());
+    let (mut found, mut cursor, mut most_pages) = (Vec::new(), None, 100);
+    loop {
+        let operation = Operation::List {
+            filter: Filter::default(),
+            cursor,
+            limit: 40,
+        };
+        let request = Request {
+            operation,
+            now: Some(NOW),
+        };
+        let mut conversation = converse(&space, request);
+        let mut step = conversation.begin();
+        while let Step::Send(calls) = step {
+            let replies: Vec<Value> = calls.iter().map(|call| server.send(call)).collect();
+            for reply in &replies {
+                let records = size(reply) / 4_000;
+                assert!(records <= 32, "{records} records at once");
+            }
+            step = conversation.resume(replies);
+        }
+        let Step::Done(Answer::Page(page)) = step else {
+            panic!("no page");
+        };
+        found.extend(page.jobs.iter().map(|job| job.id));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+        most_pages -= 1;
+        assert!(most_pages > 0, "the cursors never end");
+    }
+    found.sort_unstable();
+    ids.sort_unstable();
+    assert_eq!(found, ids);
 }

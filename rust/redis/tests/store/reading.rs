@@ -8,7 +8,7 @@ use asyncendpoints_core::job::{Body, Job, NewJob};
 use asyncendpoints_core::state::State;
 use asyncendpoints_redis::conversation::Failure;
 use asyncendpoints_redis::keys::id_bytes;
-use asyncendpoints_redis::request::{Answer, Operation};
+use asyncendpoints_redis::request::{Answer, Filter, Operation};
 use redis::Value;
 
 use crate::asking::{NOW, id, job};
@@ -23,10 +23,10 @@ fn get(server: &mut Server, id: JobId) -> Option<Box<Job>> {
 
 fn page(server: &mut Server, state: Option<State>, cursor: Option<String>, limit: usize) -> Page {
     let operation = Operation::List {
-        state,
-        queue: None,
-        handler: None,
-        owner: None,
+        filter: Filter {
+            state,
+            ..Filter::default()
+        },
         cursor,
         limit,
     };
@@ -86,10 +86,10 @@ fn a_page_looks_at_a_bounded_number_of_jobs_and_carries_a_cursor() {
         server.enqueue((first..first + 500).map(numbered).collect(), None, NOW);
     }
     let operation = |cursor| Operation::List {
-        state: None,
-        queue: None,
-        handler: None,
-        owner: Some("nobody".into()),
+        filter: Filter {
+            owner: Some("nobody".into()),
+            ..Filter::default()
+        },
         cursor,
         limit: 10,
     };
@@ -298,4 +298,27 @@ fn the_worker_of_a_canceled_run_is_told_once() {
         server.command(&[b"PING"]),
         Value::SimpleString("PONG".into())
     );
+}
+
+#[test]
+fn lst_2_a_listing_begins_at_a_time_without_reading_what_is_newer() {
+    let mut server = Server::start();
+    for number in 0..40 {
+        let jobs = (100 * number..100 * (number + 1)).map(numbered).collect();
+        server.enqueue(jobs, None, NOW + number);
+    }
+    let operation = Operation::List {
+        filter: Filter {
+            created_since: Some(NOW + 10),
+            created_before: Some(NOW + 11),
+            ..Filter::default()
+        },
+        cursor: None,
+        limit: 100,
+    };
+    let Answer::Page(page) = server.ask(operation, NOW) else {
+        panic!("no page");
+    };
+    assert_eq!(page.jobs.len(), 100);
+    assert!(page.jobs.iter().all(|job| job.created_at == NOW + 10));
 }

@@ -8,7 +8,7 @@ use redis::Value;
 use super::NAME;
 use crate::call::Call;
 use crate::conversation::Failure;
-use crate::keys::{BodyKind, KeySpace, SHARD_KEYS, id_bytes};
+use crate::keys::{BodyKind, KeySpace, REPORT_KEYS, SHARD_KEYS, id_bytes};
 use crate::operations::parts::time;
 use crate::record::flags;
 use crate::reply::{Reply, number};
@@ -71,6 +71,7 @@ pub(super) fn look(
             .strip_prefix("ready:")
             .or_else(|| name.strip_prefix("due:"));
         SHARD_KEYS.contains(&name)
+            || REPORT_KEYS.contains(&name)
             || name == "meta"
             || queue.is_some_and(|queue| queues.iter().any(|counted| **counted == *queue))
     };

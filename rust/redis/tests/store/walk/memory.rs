@@ -44,25 +44,25 @@ pub(crate) fn answer(store: &mut MemoryStore, operation: Operation, now: u64) ->
         Operation::RunNow(id) => Answer::Job(store.run_now(id, now).map(Box::new)),
         Operation::Get(id) => Answer::Job(store.get(id).map(Box::new)),
         Operation::List {
-            state,
-            queue,
-            handler,
-            owner,
+            filter,
             cursor,
             limit,
         } => {
             let filter = JobFilter {
-                state,
-                queue: queue.as_deref(),
-                handler: handler.as_deref(),
-                owner: owner.as_deref(),
-                ..JobFilter::default()
+                state: filter.state,
+                queue: filter.queue.as_deref(),
+                handler: filter.handler.as_deref(),
+                owner: filter.owner.as_deref(),
+                request_id: filter.request_id.as_deref(),
+                created_since: filter.created_since,
+                created_before: filter.created_before,
             };
             Answer::Page(store.list(&filter, cursor.as_deref(), limit))
         }
         Operation::Stats => Answer::Stats {
             counts: store.counts(),
             oldest_ready: store.oldest_ready(now),
+            paused: store.paused(),
         },
         Operation::Strip { limit } => count(store.strip(limit, now)),
         Operation::Prune { limit } => count(store.prune(limit, now)),
@@ -91,6 +91,8 @@ pub(crate) fn answer(store: &mut MemoryStore, operation: Operation, now: u64) ->
         Operation::Open
         | Operation::Ping
         | Operation::Watch { .. }
+        | Operation::Report(_)
+        | Operation::Reports { .. }
         | Operation::Inspect
         | Operation::Check { .. } => return None,
     };

@@ -12,7 +12,7 @@ use asyncendpoints_core::job::Job;
 use asyncendpoints_core::memory::MemoryStore;
 use asyncendpoints_core::state::State;
 use asyncendpoints_redis::keys::id_bytes;
-use asyncendpoints_redis::request::{Answer, Operation};
+use asyncendpoints_redis::request::{Answer, Filter, Operation};
 use redis::Value;
 
 use crate::server::{Server, Subscription};
@@ -153,10 +153,11 @@ impl Walk {
         let (mut jobs, mut cursor) = (Vec::new(), None);
         loop {
             let operation = Operation::List {
-                state,
-                queue: None,
-                handler: None,
-                owner: owner.map(Into::into),
+                filter: Filter {
+                    state,
+                    owner: owner.map(Into::into),
+                    ..Filter::default()
+                },
                 cursor,
                 limit: 7,
             };
