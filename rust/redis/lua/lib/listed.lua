@@ -15,12 +15,12 @@ end
 -- Jobs as a listing reads them, each with id, record and the end of its lease, until so many bytes have been read in all;
 -- what is gone is left out. Answers also how many of the ids were read, and how many bytes now.
 local function listed(ids, bytes_read)
-  local total, done, jobs = #ids, 0, {}
+  local total, done, jobs, at_once = #ids, 0, {}, 4
   if total == 0 then return jobs, done, bytes_read end
   local leases = call('ZMSCORE', LEASE, unpack(ids))
   -- Large records are not held all at once.
   while done < total and bytes_read < BYTES_A_CALL do
-    local some = { unpack(ids, done + 1, math.min(done + 16, total)) }
+    local some, before = { unpack(ids, done + 1, math.min(done + at_once, total)) }, bytes_read
     for i, bytes in ipairs(read_jobs(some)) do
       if bytes then
         bytes_read = bytes_read + #bytes
@@ -30,6 +30,7 @@ local function listed(ids, bytes_read)
       end
     end
     done = done + #some
+    at_once = bytes_read - before < LARGE * #some and 16 or 4
   end
   return jobs, done, bytes_read
 end
