@@ -177,5 +177,8 @@ fn lst_2_a_listing_begins_and_ends_at_a_time_without_passing_what_lies_outside()
     assert_eq!((rest.jobs, rest.cursor), (jobs[1..].to_vec(), None));
     let of_another_listing = on.store.list(&JobFilter::default(), None, 1).cursor;
     let page = on.store.list(&filter, of_another_listing.as_deref(), 3);
-    assert_eq!(page.jobs, jobs, "a cursor among what is newer passes nothing over");
+    assert_eq!(
+        page.jobs, jobs,
+        "a cursor among what is newer passes nothing over"
+    );
 }
