@@ -8,22 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from asyncendpoints import forks, with_outbox
-from asyncendpoints._core import Histogram, Meters
+from asyncendpoints._core import Meters
 from asyncendpoints.errors import (
     ConfigurationError,
     ForkedWorker,
     NotStarted,
     StoreUnavailable,
 )
-from asyncendpoints.loop_watch import LoopWatch
 from asyncendpoints.maintenance import Maintenance
+from asyncendpoints.measures import Measures
 from asyncendpoints.observability.logging import install_record_factory
 from asyncendpoints.questions import Questions
-from asyncendpoints.queue_figures import QueueFigures
 from asyncendpoints.relay import Relay
 from asyncendpoints.signals import ShutdownSignals
 from asyncendpoints.start_log import describe_start
-from asyncendpoints.store_times import measure
 from asyncendpoints.waits import HeldWaits
 from asyncendpoints.worker import Worker
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asyncendpoints.clock import Clock
-    from asyncendpoints.queue_figures import QueueReading
     from asyncendpoints.registry import Registry
     from asyncendpoints.settings import Settings
     from asyncendpoints.stores.base import Store
@@ -72,10 +69,8 @@ class Engine(Questions):
         """Whether the last start failed because the store did not answer."""
         self._generation = forks.generation()
         self._lives = 0
-        self.stalls = Histogram()
-        """How late the event loop came to its timers while the engine was started."""
-        self.store_times: Mapping[str, Histogram] = {}
-        """How long the store took, by operation, where that is measured."""
+        self.measures = Measures(self)
+        """What is measured of it."""
         self._forget()
         registry.watch(self._know_handlers)
         self._know_handlers()
@@ -88,7 +83,8 @@ class Engine(Questions):
         # What the parent started, and has counted, stayed with the parent; this is the child's own.
         self._generation = forks.generation()
         self._forget()
-        self.meters, self.stalls = Meters(), Histogram()
+        self.meters = Meters()
+        self.measures = Measures(self)
         self._know_handlers()
 
     def _forget(self) -> None:
@@ -98,8 +94,6 @@ class Engine(Questions):
         self._opened = False
         self._worker: Worker | None = None
         self._maintenance: Maintenance | None = None
-        self._watch: LoopWatch | None = None
-        self._figures: QueueFigures | None = None
         self._relay: Relay | None = None
         self._signals: ShutdownSignals | None = None
         self._signals_seen = 0
@@ -131,44 +125,6 @@ class Engine(Questions):
     def maintenance(self) -> Maintenance | None:
         """The sweep of this process, while it is started."""
         return self._maintenance
-
-    # What is measured.
-
-    @property
-    def watch(self) -> LoopWatch | None:
-        """What sees the event loop stall, while the engine is started."""
-        return self._watch
-
-    @property
-    def figures(self) -> QueueFigures | None:
-        """The store's figures for scrapes, while the engine is started."""
-        return self._figures
-
-    @property
-    def queues(self) -> QueueReading | None:
-        """The store's figures of its queues as they were read last."""
-        return None if self._figures is None else self._figures.latest
-
-    @property
-    def expected(self) -> list[tuple[str, str]]:
-        """The registered handlers, each with its queue."""
-        handlers = (self.registry.find(name) for name in self.registry.names)
-        return [(handler.name, handler.policy.queue) for handler in handlers if handler is not None]
-
-    @property
-    def slots(self) -> tuple[int, int] | None:
-        """How many slots of the worker are busy, and how many are free; None where there is none."""
-        if self._worker is None:
-            return None
-        busy = self._worker.running
-        return busy, 0 if self._draining else max(self.settings.concurrency - busy, 0)
-
-    def measure(self) -> None:
-        """Measure from now on how long the store takes."""
-        self.store_times = measure(self.store)
-
-    def _runs_jobs(self) -> bool:
-        return self._worker is not None and self._worker.running > 0
 
     def ready(self) -> list[str]:
         """Return why this process is not ready to serve; an empty list where it is. The store is not asked."""
@@ -221,10 +177,9 @@ class Engine(Questions):
         self._maintenance = Maintenance(self.store, self.settings, self.clock, self.meters, self.outbox)
         if self.outbox is not None:
             self._relay = Relay(self.store, self.outbox, self.settings, self.clock)
-        self._watch = LoopWatch(self.stalls, self._runs_jobs)
-        self._figures = QueueFigures(self.store, self.clock)
         if self._works:
             self._worker = Worker(self.store, self.registry, self.settings, self.clock, self.meters)
+        self.measures.start()
         self._signals = ShutdownSignals(self._signaled)
         name = None if self._worker is None else self._worker.name
         address = None if self.outbox is None else self.outbox.address
@@ -294,7 +249,6 @@ class Engine(Questions):
 
     async def _close(self) -> None:
         worker, maintenance, relay, signals = self._worker, self._maintenance, self._relay, self._signals
-        watch, figures = self._watch, self._figures
         if worker is not None:
             await worker.drain(0)
             await worker.close()
@@ -302,10 +256,7 @@ class Engine(Questions):
             await maintenance.close()
         if relay is not None:
             await relay.close()
-        if watch is not None:
-            watch.close()
-        if figures is not None:
-            await figures.close()
+        await self.measures.close()
         if signals is not None:
             signals.restore()
         try:

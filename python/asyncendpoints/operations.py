@@ -56,5 +56,5 @@ class Operations(Database):
         """
         from asyncendpoints.observability.metrics import MetricsCollector
 
-        self.engine.measure()
-        return MetricsCollector(self.engine)
+        self.engine.measures.measure_store()
+        return MetricsCollector(self.engine.measures)

@@ -53,8 +53,8 @@ class ProbeServer:
     def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop, *, host: str = LOOPBACK, port: int) -> None:
         self._engine = engine
         self._loop = loop
-        engine.measure()
-        self._collector = MetricsCollector(engine)
+        engine.measures.measure_store()
+        self._collector = MetricsCollector(engine.measures)
         try:
             self._server = _Server(self, host, port)
         except OSError as error:
@@ -85,7 +85,7 @@ class ProbeServer:
     def answer(self, path: str, accept: str) -> tuple[int, bytes, str]:
         """Return the status, the body and the media type for a path."""
         if path == "/metrics":
-            if (figures := self._engine.figures) is not None:
+            if (figures := self._engine.measures.figures) is not None:
                 self._ask(figures.refresh())
             return (200, *render(self._collector, accept))
         if path == "/livez":
@@ -95,7 +95,7 @@ class ProbeServer:
         return 404, b"/metrics, /livez and /readyz are here\n", "text/plain; charset=utf-8"
 
     def _why_not_alive(self) -> list[str]:
-        watch, allowed = self._engine.watch, self._engine.settings.max_stall_ms / 1000
+        watch, allowed = self._engine.measures.watch, self._engine.settings.max_stall_ms / 1000
         if watch is None or watch.silent_for <= allowed:
             return []
         return [f"the event loop has stalled for {watch.silent_for:.0f} s; its runs count as lost after {allowed:g} s"]

@@ -90,7 +90,7 @@ def test_an_endpoint_that_nobody_has_called_is_there_with_zero() -> None:
 def test_buckets_are_cumulative_powers_of_two_from_a_millisecond_on() -> None:
     _, jobs = application(metrics=True)
     for seconds in (0.0005, 0.001, 0.0015, 0.5, 100_000.0):
-        jobs.engine.stalls.observe(seconds)
+        jobs.engine.measures.stalls.observe(seconds)
     page = generate_latest(_registry(jobs)).decode()
     buckets = {
         each.labels["le"]: each.value

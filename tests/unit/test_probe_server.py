@@ -97,12 +97,12 @@ async def test_a_loop_that_has_stalled_past_max_stall_is_not_alive_and_is_again_
             assert answers[-1][0] == 503
             assert "the event loop does not answer" in answers[-1][2]
             await asyncio.sleep(0)
-            watch = jobs.engine.watch
+            watch = jobs.engine.measures.watch
             assert watch is not None
             await until(lambda: watch.silent_for < 0.1)
             assert (await asked(server, "/livez"))[0] == 200
             assert (await asked(server, "/readyz"))[0] == 200
-        assert jobs.engine.stalls.read()[1] > 0.2
+        assert jobs.engine.measures.stalls.read()[1] > 0.2
 
 
 async def test_a_worker_is_not_ready_before_its_start_while_it_drains_and_without_its_store(

@@ -24,13 +24,13 @@ def metrics_routes(engine: Engine, path: str) -> list[JobRoute]:
     """
     if not path.startswith("/") or "{" in path:
         raise ConfigurationError(f"metrics must be True, or a path such as '/metrics', not {path!r}")
-    engine.measure()
-    collector = MetricsCollector(engine)
+    engine.measures.measure_store()
+    collector = MetricsCollector(engine.measures)
 
     async def metrics(request: Request) -> Response:
         """Answer with what this process has counted, and what the store says of its queues."""
-        if engine.figures is not None:
-            await engine.figures.refresh()
+        if (figures := engine.measures.figures) is not None:
+            await figures.refresh()
         body, media_type = render(collector, request.headers.get("accept", ""))
         return Reply(200, body, ((b"content-type", media_type.encode()), (b"cache-control", b"no-store")))
 

@@ -100,6 +100,8 @@ class Testing:
             raise
         # The sweep's own timer fires every few seconds, which would make a week of retention a long test.
         await sweeper.close()
+        if (reporter := engine.measures.reporter) is not None:
+            await reporter.close()  # likewise
         self._worker, self._sweeper = worker, sweeper
         return self
 
