@@ -20,6 +20,7 @@ BENCHMARKS: Final = {
     "taskiq": ("4-taskiq", "benches.peers.taskiq_memory"),
     "http": ("5-http", "benches.python.http_submit"),
     "idle": ("6-idle", "benches.python.idle"),
+    "metrics": ("9-metrics", "benches.python.metrics_cost"),
     "finished": ("8-finished", "benches.python.finished_jobs"),
 }
 """For each name its result file, in the order of the README's table, and a module with `figures()`."""

@@ -130,7 +130,7 @@ class MetricsCollector(Collector):
         yield _durations(
             "store_operation_seconds",
             "How long the store took to answer.",
-            [((name,), *times.read()) for name, times in measured.store_times.items()],
+            [((name,), *read) for name, times in measured.store_times.items() if any((read := times.read())[0])],
             labels=("operation",),
         )
         yield _durations(
