@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 1.0
 """Seconds that what is under way gets when the worker ends."""
+AT_ONCE: Final = 1_000
+"""How many jobs a claim asks for at most: a store that gives fewer in one call would seem to have no more."""
 POLL: Final = 2.0
 """Seconds between two claims on an idle store that may lose notifications."""
 
@@ -60,7 +62,7 @@ class Claimer:
         self._timer: Timer | None = None
         self._wakes_at = inf
         # Weights are shared by one claim after the other.
-        self._most = slots if claiming.shared else (slots + 1) // 2
+        self._most = min(slots if claiming.shared else (slots + 1) // 2, AT_ONCE)
         self._bell = asyncio.Event()
         self._second_bell = asyncio.Event()
         self._tasks = {self._start(self._bell, self._room_alone)}

@@ -193,7 +193,7 @@ async def test_the_log_does_not_tell_a_password(redis_namespace: str, tmp_path: 
         stage = Stage(url, redis_namespace, tmp_path)
         try:
             command = stage.workers()
-            said(command, rf"redis store at redis://127\.0\.0\.1:{server.port}, database 0; worker-")
+            said(command, rf"redis store at redis://127\.0\.0\.1:{server.port}, database 0, namespace [^;]+; worker-")
             assert "s3cret" not in command.output
         finally:
             stage.end()

@@ -178,3 +178,27 @@ async def test_ends_that_cannot_be_written_keep_the_worker_from_claiming_without
         assert handlers.done == 20
         store.gates["settle"].set()
         await until(lambda: handlers.done == 60)
+
+
+async def test_a_worker_with_very_many_slots_asks_for_no_more_than_one_call_gives() -> None:
+    """A store whose calls are bounded gives fewer than that; nobody takes this for the end of the queue."""
+
+    class BoundedStore(FaultyStore):
+        async def claim(self, **named: Any) -> Claims:
+            return await self.inner.claim(**{**named, "limit": min(named["limit"], 2_000)})
+
+    jobs = AsyncEndpoints(BoundedStore(MemoryStore()), concurrency=10_000)
+    begun, go = 0, asyncio.Event()
+
+    @jobs.handler
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        await go.wait()
+
+    await jobs.start(worker=False)
+    await jobs.submit_many(work, [None] * 5_000)
+    await jobs.stop()
+    async with jobs:
+        await until(lambda: begun == 5_000)
+        go.set()

@@ -44,7 +44,7 @@ class RedisLife:
         self._users = 0
         self._traits = StoreTraits(
             name="redis",
-            address=str(self._address),
+            address=f"{self._address}, namespace {self.namespace}",
             durability="What the server does for accepted jobs is known once the store is open.",
             shared=True,
             lossless_wakeups=False,
