@@ -80,7 +80,8 @@ class Counting:
                 oldest[queue] = min(least, oldest.get(queue, least))
         for queue, state, number in self._count_ended(tx):
             counts.setdefault(queue, dict.fromkeys(STATES, 0))[state_of(state)] = number
-        return StoreStats(counts, oldest)
+        paused = frozenset(queue for (queue,) in tx.tuples(tx.statements.paused))
+        return StoreStats(counts, oldest, paused)
 
     def _count_ended(self, tx: Transaction) -> Sequence[tuple[str, int, int]]:
         begun = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncendpoints._core import Reservation
-from asyncendpoints.stores.sql.rows import digest
+from asyncendpoints.stores.sql.rows import label_of
 
 if TYPE_CHECKING:
     from asyncendpoints.stores.sql.transaction import Transaction
@@ -21,7 +21,7 @@ def reserve(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, t
     origin = _origin(tx, job_id, fence)
     if origin is None:
         return Reservation("stale")
-    effect = digest("", key)
+    effect = label_of(key)
     found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=effect)
     if not found:
         new = {"namespace": tx.namespace, "origin": origin, "effect": effect, "nonce": nonce}
@@ -44,7 +44,7 @@ def record(tx: Transaction, job_id: str, fence: int, key: str, nonce: str, *, va
     origin = _origin(tx, job_id, fence)
     if origin is None:
         return False
-    effect = digest("", key)
+    effect = label_of(key)
     found = tx.rows(tx.statements.effect, of_origin=origin, of_effect=effect)
     if not found:
         # Given back already: the same write repeated. What was given back cannot be recorded.

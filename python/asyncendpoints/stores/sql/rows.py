@@ -35,9 +35,23 @@ NEW: Final = (
 """What a new job has. All else comes later."""
 
 
-def digest(scope: str, key: str) -> str:
-    """Return what stands for a scope and key in the index."""
-    return fingerprint_of(scope.encode(), key.encode()).hex()
+_LABEL: Final = 16
+"""How many characters of what stands for a key come from the key alone; 192 bits are left for its scope and it."""
+
+
+def label_of(text: str) -> str:
+    """Return what stands for a text of any length in a key of a table."""
+    return fingerprint_of(text.encode()).hex()
+
+
+def key_digest(scope: str, key: str) -> str:
+    """Return what stands for a key in its scope: it begins as `key_prefix` says, whatever the scope is."""
+    return key_prefix(key) + fingerprint_of(scope.encode(), key.encode()).hex()[_LABEL:]
+
+
+def key_prefix(key: str) -> str:
+    """Return how what stands for this key begins in every scope, so that one index finds it in one and in all."""
+    return label_of(key)[:_LABEL]
 
 
 def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
@@ -71,7 +85,7 @@ def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
         "scope": job.scope,
         "request_id": key,
         "fingerprint": job.fingerprint,
-        "key_digest": None if key is None else digest(job.scope or "", key),
+        "key_digest": None if key is None else key_digest(job.scope or "", key),
         "redrive_of": job.redrive_of,
         "origin": job.origin,
         "request": job.request,

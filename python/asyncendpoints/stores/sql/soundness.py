@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncendpoints.stores.sql.rows import digest
+from asyncendpoints.stores.sql.rows import key_digest
 from asyncendpoints.stores.sql.tables import COMPLETED, ENDED, IN_PROGRESS, OUTCOMES, STATES, place_of
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _runs(row: Mapping[Any, Any]) -> Iterator[str]:
 
 def _key(row: Mapping[Any, Any]) -> Iterator[str]:
     key = row["request_id"]
-    expected = None if key is None else digest(row["scope"] or "", key)
+    expected = None if key is None else key_digest(row["scope"] or "", key)
     if row["key_digest"] != expected:
         yield "and its idempotency key is found under another one's digest, or not at all"
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from asyncendpoints.stores.sql.queue_statements import RUN, QueueStatements
+from asyncendpoints.stores.sql.report_statements import ReportStatements
 from asyncendpoints.stores.sql.rows import KEY_MS, NEW
 from asyncendpoints.stores.sql.tables import COMPLETED, FAILED, IN_PROGRESS, OUTCOME_CODES, following
 
@@ -73,17 +74,15 @@ class Statements:
         self._changed: dict[Any, Any] = {c.version: c.version + 1, c.updated_at: now}
         self._limit: BindParameter[int] = bindparam("limit")
         self.queues = QueueStatements(tables, dialect)
+        self.reports = ReportStatements(tables, dialect)
         self._readers()
         self._holders()
         self._controls()
         self._sweeps()
         self._runs()
         self._effects()
-        self._pages = {
-            (failed, after): self._page(failed=failed, after=after)
-            for failed in (False, True)
-            for after in (False, True)
-        }
+        self._pages = {failed: self._page(failed=failed) for failed in (False, True)}
+        self.keyed = self._keyed()
 
     def _held(self, fence: ColumnElement[Any], job_id: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return what a holder's write asks for: the run is the newest, and goes on."""
@@ -238,6 +237,7 @@ class Statements:
                 }
             )
         )
+        self.paused = select(paused.c.queue).where(paused.c.namespace == bindparam("ns"))
         self.add_paused = self._dialect.adding(paused, ("namespace", "queue"))
         self.remove_paused = delete(paused).where(
             paused.c.namespace == bindparam("ns"), paused.c.queue == bindparam("queue")
@@ -322,17 +322,31 @@ class Statements:
         is_named = exists().where(self._here, c.origin == e.origin)
         self.delete_effects = delete(effects).where(self._dialect.among(e.origin, "ids"), ~lives, ~is_named)
 
-    def page(self, *, failed: bool, after: bool) -> Select[*tuple[Any, ...]]:
-        """Jobs newest first, from the newest or after a cursor, with what a filter asks about."""
-        return self._pages[failed, after]
+    def page(self, *, failed: bool) -> Select[*tuple[Any, ...]]:
+        """Jobs newest first, of a time, and after a place in it, with what a filter asks about."""
+        return self._pages[failed]
 
-    def _page(self, *, failed: bool, after: bool) -> Select[*tuple[Any, ...]]:
+    def _listed_columns(self) -> Select[*tuple[Any, ...]]:
         c = self.tables.jobs.c
-        statement = select(c.job_id, c.created_at, c.state, c.queue, c.handler, c.owner).where(self._here)
+        names = ("job_id", "created_at", "state", "queue", "handler", "owner", "request_id")
+        return select(*(c[name] for name in names)).where(self._here)
+
+    def _page(self, *, failed: bool) -> Select[*tuple[Any, ...]]:
+        c = self.tables.jobs.c
+        age: BindParameter[int] = bindparam("age", type_=BigInteger)
+        # Not as a comparison of pairs, for which MySQL and MariaDB begin at the newest.
+        statement = self._listed_columns().where(
+            c.created_at <= bindparam("until", type_=BigInteger),
+            or_(c.created_at < age, c.job_id < bindparam("id", type_=String())),
+            c.created_at >= bindparam("since", type_=BigInteger),
+        )
         if failed:
             statement = statement.where(c.state == literal_column(str(FAILED)))
-        if after:
-            age: BindParameter[int] = bindparam("age")
-            # Not as a comparison of pairs, for which MySQL and MariaDB begin at the newest.
-            statement = statement.where(c.created_at <= age, or_(c.created_at < age, c.job_id < bindparam("id")))
-        return statement.order_by(c.created_at.desc(), c.job_id.desc()).limit(self._limit)
+        statement = statement.order_by(c.created_at.desc(), c.job_id.desc()).limit(self._limit)
+        return following(statement, self.tables, "failed" if failed else "age")
+
+    def _keyed(self) -> Select[*tuple[Any, ...]]:
+        """Some jobs whose keys begin with the same digest, in any scope."""
+        digest = self.tables.jobs.c.key_digest
+        begins = digest >= bindparam("digest", type_=String()), digest < bindparam("end", type_=String())
+        return following(self._listed_columns().where(*begins).limit(self._limit), self.tables, "key")

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from asyncendpoints import _core
-from asyncendpoints.stores.sql import claiming, controls, once, reading, settling, submitting, sweeping
+from asyncendpoints.stores.sql import claiming, controls, once, reading, reporting, settling, submitting, sweeping
 from asyncendpoints.stores.sql.examination import SqlExamination
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from asyncendpoints._core import Cancellation, Claims, Enqueued, Expired, Page, Reservation, Settlement
     from asyncendpoints.job import Job, NewJob
-    from asyncendpoints.stores.base import JobFilter, Listener, StoreStats
+    from asyncendpoints.stores.base import JobFilter, Listener, Report, Reports, StoreStats
     from asyncendpoints.stores.outbox import DatabaseSession
     from asyncendpoints.stores.sql.transaction import Transaction
 
@@ -152,6 +152,14 @@ class SqlStore(SqlExamination):
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages for every queue."""
         return await self._looks.call(lambda tx: self._counting.stats(tx, now=now))
+
+    async def report(self, report: Report, *, now: int | None = None) -> int:
+        """Keep what a process tells of itself, let go of what is too old, and return the database's time."""
+        return await self._writes.call(lambda tx: reporting.report(tx, report, now=now))
+
+    async def reports(self, *, since: int, now: int | None = None) -> Reports:
+        """Return the signs of life, and the history from slot `since` on."""
+        return await self._looks.call(lambda tx: reporting.reports(tx, since=since, now=now))
 
     async def strip(self, *, limit: int, now: int | None = None) -> int:
         """Drop payloads and results past their retention where the key keeps the record."""

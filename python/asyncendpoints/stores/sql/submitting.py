@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncendpoints._core import Enqueued
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.dialect import Overtaken
-from asyncendpoints.stores.sql.rows import digest, new_job, new_row
+from asyncendpoints.stores.sql.rows import key_digest, new_job, new_row
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _sorted_out(
     added: list[dict[str, Any]] = []
     answers: list[tuple[str, Mapping[Any, Any] | None]] = []
     for job in new:
-        key = None if job.key is None else digest(job.scope or "", job.key)
+        key = None if job.key is None else key_digest(job.scope or "", job.key)
         known = by_id.get(job.job_id)
         if known is not None:
             answers.append(("created", known))
@@ -101,7 +101,7 @@ def _earlier(
         part = new[start : start + _LISTED]
         for row in tx.rows(tx.statements.jobs, ids=tx.packed([job.job_id for job in part])):
             by_id[row["job_id"]] = row
-        keys = [digest(job.scope or "", job.key) for job in part if job.key is not None]
+        keys = [key_digest(job.scope or "", job.key) for job in part if job.key is not None]
         if keys:
             for row in tx.rows(tx.statements.by_key, keys=tx.packed(keys)):
                 by_key[row["key_digest"]] = row

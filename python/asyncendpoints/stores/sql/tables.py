@@ -166,6 +166,23 @@ class Tables:
             Column("queue", _key(64), nullable=False),
             PrimaryKeyConstraint("namespace", "queue"),
         )
+        # What processes tell of themselves: the last word of each, and what it has counted in each slot of time.
+        self.signs = self._table(
+            "signs",
+            Column("namespace", _key(64), nullable=False),
+            Column("process", _key(64), nullable=False),
+            Column("seen_at", BigInteger, nullable=False),
+            Column("card", _BYTES, nullable=False),
+            PrimaryKeyConstraint("namespace", "process"),
+        )
+        self.history = self._table(
+            "history",
+            Column("namespace", _key(64), nullable=False),
+            Column("slot", BigInteger, nullable=False),
+            Column("process", _key(64), nullable=False),
+            Column("counts", _BYTES, nullable=False),
+            PrimaryKeyConstraint("namespace", "slot", "process"),
+        )
         if self._is_mysql:
             # Which transaction of a connection was the last that has written something: this database does not tell.
             self._table(

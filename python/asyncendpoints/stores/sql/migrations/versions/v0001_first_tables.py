@@ -90,6 +90,22 @@ class _Tables:
             Column("queue", _key(64), nullable=False),
             PrimaryKeyConstraint("namespace", "queue"),
         )
+        self._table(
+            "signs",
+            Column("namespace", _key(64), nullable=False),
+            Column("process", _key(64), nullable=False),
+            Column("seen_at", BigInteger, nullable=False),
+            Column("card", _BYTES, nullable=False),
+            PrimaryKeyConstraint("namespace", "process"),
+        )
+        self._table(
+            "history",
+            Column("namespace", _key(64), nullable=False),
+            Column("slot", BigInteger, nullable=False),
+            Column("process", _key(64), nullable=False),
+            Column("counts", _BYTES, nullable=False),
+            PrimaryKeyConstraint("namespace", "slot", "process"),
+        )
         if self._is_mysql:
             self._table(
                 "commits",
