@@ -1,4 +1,4 @@
-"""Counting costs what there is to do, and not what has been done."""
+"""A read of the numbers takes a short time, however many jobs there are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from asyncendpoints.job import JobState
+    from asyncendpoints.stores.sql.transaction import Transaction
+
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
@@ -33,40 +36,78 @@ async def _complete(store: SqlStore, number: int) -> None:
     await store.settle([Settlement.of(claim, "returned", nonce=1) for claim in taken.claims])
 
 
-async def test_few_ended_jobs_are_counted_at_each_call(store: SqlStore) -> None:
-    """What has just ended is in the numbers."""
+async def _stats(store: SqlStore, queue: str = "default") -> dict[JobState, int]:
+    return (await store.stats()).counts[queue]
+
+
+async def test_what_is_counted_in_one_go_is_counted_as_it_is(store: SqlStore) -> None:
+    """What has just ended, or just come, is in the numbers."""
     for number in (1, 2, 3):
         await _complete(store, 1)
-        assert (await store.stats()).counts["default"]["completed"] == number
+        await store.enqueue([NewJob(job_id=new_job_id(), handler="h", queue="other")])
+        assert (await _stats(store))["completed"] == number
+        assert (await _stats(store, "other"))["queued"] == number
 
 
-async def test_a_multitude_of_ended_jobs_is_counted_now_and_then(
-    store: SqlStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Their number may be older than that of the jobs to be done, until some time has passed."""
-    monkeypatch.setattr(counting, "MANY", 3)
-    monkeypatch.setattr(counting, "REST", 1_000_000)
-    await _complete(store, 3)
-    assert (await store.stats()).counts["default"]["completed"] == 3
-    await _complete(store, 1)
+async def test_a_multitude_is_counted_on_from_read_to_read(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read counts a part; a number is of the last time that all were gone through, and the first is waited for."""
+    monkeypatch.setattr(counting, "AT_ONCE", 3)
+    monkeypatch.setattr(counting, "A_WHILE", 0.0)
+    await _complete(store, 5)
+    await store.enqueue([NewJob(job_id=new_job_id(), handler="h", priority=number) for number in range(7)])
+    found = await _stats(store)
+    assert (found["completed"], found["queued"]) == (5, 7)
     await store.enqueue([NewJob(job_id=new_job_id(), handler="h")])
-    found = (await store.stats()).counts["default"]
-    assert (found["completed"], found["queued"]) == (3, 1)
-    store._counting._until = 0.0
-    assert (await store.stats()).counts["default"]["completed"] == 4
+    await _complete(store, 1)
+    reads = [await _stats(store) for _ in range(40)]
+    assert {(read["completed"], read["queued"]) for read in reads[-10:]} == {(6, 8)}
 
 
-async def test_jobs_to_be_done_are_counted_without_a_look_at_others(store: SqlStore, tmp_path: Path) -> None:
-    """SQLite searches an index for each queue and state, and scans no table and no index."""
-    statement = store._counting._live.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
+async def test_many_queues_are_counted_each(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part by part or not, every queue has its own numbers, of scheduled jobs, too, and its own oldest job."""
+    jobs = [
+        NewJob(job_id=new_job_id(), handler="h", queue=f"q{number % 5}", delay_ms=60_000 * (number % 2))
+        for number in range(40)
+    ]
+    await store.enqueue(jobs, now=1_000)
+    whole = await store.stats(now=2_000)
+    assert whole.counts["q3"]["scheduled"] == 4
+    assert whole.oldest_ready_at == dict.fromkeys([f"q{number}" for number in range(5)], 1_000)
+    monkeypatch.setattr(counting, "AT_ONCE", 3)
+    monkeypatch.setattr(counting, "A_WHILE", 0.0)
+    for _ in range(60):
+        assert await store.stats(now=2_000) == whole
+
+
+async def test_a_failure_in_the_middle_begins_anew(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a database refuses once is asked again, and counted once."""
+    monkeypatch.setattr(counting, "AT_ONCE", 2)
+    monkeypatch.setattr(counting, "A_WHILE", 0.0)
+    await _complete(store, 9)
+    assert await store._looks.call(lambda tx: store._counting.stats(tx, now=None)) is None
+
+    def fail(tx: Transaction) -> None:
+        with contextlib.closing(sqlite3.connect(":memory:")) as other:
+            monkeypatch.setattr(tx, "_connection", other)
+            store._counting.stats(tx, now=1)
+
+    with pytest.raises(Exception, match="execute"):
+        await store._looks.call(fail)
+    assert (await _stats(store))["completed"] == 9
+
+
+async def test_no_read_goes_through_a_table(store: SqlStore, tmp_path: Path) -> None:
+    """SQLite finds what it counts in an index, by all that the question says, and looks into no row."""
+    statements = store._counting._statements
+    asked = [statements.few_waiting, statements.running, *statements.ended]
+    asked += [statement for pair in statements.waiting for statement in pair]
     with contextlib.closing(sqlite3.connect(tmp_path / "jobs.db")) as connection:
-        plan = [
-            row[3]
-            for row in connection.execute(
-                f"EXPLAIN QUERY PLAN {statement}", ["default"] * len(statement.positiontup or ())
-            )
-        ]
-    assert any("SEARCH asyncendpoints_jobs USING COVERING INDEX asyncendpoints_jobs_place" in step for step in plan), (
-        plan
-    )
-    assert not any(step.startswith("SCAN asyncendpoints_jobs") for step in plan), plan
+        for statement in asked:
+            compiled = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
+            plan = [
+                row[3]
+                for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled}", ["1"] * len(compiled.positiontup or ()))
+            ]
+            (search,) = (step for step in plan if "asyncendpoints_jobs" in step)
+            assert "SEARCH asyncendpoints_jobs USING COVERING INDEX" in search, plan
+            assert search.count("=?") == 3 or "_at>?" in search or "lease_until>?" in search, plan

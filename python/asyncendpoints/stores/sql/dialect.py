@@ -106,8 +106,8 @@ class Dialect(Protocol):
     """Whether it is cheaper to look whether rows are there already than to find out by adding them."""
     locks: bool
     """Whether several transactions write at the same time, so that rows are locked and skipped."""
-    counts_in_parts: bool
-    """Whether jobs are counted state by state, each from the index that has them, instead of from one index."""
+    has_index_of_waiting: bool
+    """Whether the index from which jobs are taken has no others than those that wait."""
     claims_in_one: bool
     """Whether jobs are claimed in one statement, which finds, locks and writes them."""
     clock: Executable

@@ -53,7 +53,7 @@ class Mysql:
     # A row whose key is there already is an error here, because IGNORE would hide other errors with it.
     looks_first = True
     locks = True
-    counts_in_parts = False
+    has_index_of_waiting = False
     claims_in_one = False
     announces = False
     # Of the statement's begin. The session's time zone is UTC, so that no hour comes twice.

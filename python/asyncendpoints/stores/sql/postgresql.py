@@ -61,7 +61,7 @@ class Postgresql:
     )
     looks_first = False
     locks = True
-    counts_in_parts = True
+    has_index_of_waiting = True
     claims_in_one = True
     announces = True
     clock: Executable = text(f"SELECT {_NOW}")

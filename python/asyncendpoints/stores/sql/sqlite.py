@@ -85,7 +85,7 @@ class Sqlite:
     name = "sqlite"
     looks_first = False
     locks = False
-    counts_in_parts = False
+    has_index_of_waiting = False
     claims_in_one = False
     announces = False
     patience = 0.0

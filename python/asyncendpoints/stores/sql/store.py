@@ -151,7 +151,10 @@ class SqlStore(SqlExamination):
 
     async def stats(self, *, now: int | None = None) -> StoreStats:
         """Return counts and ages for every queue."""
-        return await self._looks.call(lambda tx: self._counting.stats(tx, now=now))
+        # What takes long leaves others their turn in between.
+        while (found := await self._looks.call(lambda tx: self._counting.stats(tx, now=now))) is None:
+            pass
+        return found
 
     async def report(self, report: Report, *, now: int | None = None) -> int:
         """Keep what a process tells of itself, let go of what is too old, and return the database's time."""

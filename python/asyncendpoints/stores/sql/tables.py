@@ -128,6 +128,7 @@ class Tables:
     def __init__(self, prefix: str = PREFIX, schema: str | None = None, *, database: str = "sqlite") -> None:
         self.prefix = table_prefix(prefix)
         self._is_mysql = database in MYSQL
+        self._includes = database == "postgresql"
         self.metadata = MetaData(schema=schema_name(schema))
         # As alembic wants it.
         self.version = Table(
@@ -202,7 +203,7 @@ class Tables:
         c = self.jobs.c
         waits = f"state IN ({SCHEDULED}, {QUEUED})"
         # PostgreSQL writes every index anew whenever a job changes its state, so there each holds only what is looked
-        # for in it; the others need one whole index, from which jobs are counted.
+        # for in it.
         self._index("place", c.namespace, c.queue, c.state, c.place, c.job_id, postgresql_where=text(waits))
         self._index("age", c.namespace, c.created_at, c.job_id)
         self._index("key", c.namespace, c.key_digest, unique=True, postgresql_where=text("key_digest IS NOT NULL"))
@@ -226,8 +227,10 @@ class Tables:
 
     def _partial(self, name: str, condition: str, *columns: Column[Any], include: Sequence[str] = ()) -> None:
         where = text(condition)
-        options = {"postgresql_include": include} if include else {}
-        self._index(name, *columns, sqlite_where=where, postgresql_where=where, **options)
+        if self._includes:
+            self._index(name, *columns, postgresql_where=where, postgresql_include=include)
+        else:
+            self._index(name, *columns, *(self.jobs.c[name] for name in include), sqlite_where=where)
 
     def _of_state(self, name: str, state: int, *columns: Column[Any]) -> None:
         """Index the jobs of one state; where an index has all jobs, its state is one of the columns."""

@@ -60,6 +60,7 @@ class _Tables:
     def __init__(self, prefix: str, schema: str | None, database: str) -> None:
         self.prefix = prefix
         self._is_mysql = database in _MYSQL
+        self._includes = database == "postgresql"
         self.metadata = MetaData(schema=schema)
         self.jobs = self._table("jobs", *_job_columns(), **_HOT)
         self._index_jobs()
@@ -145,8 +146,10 @@ class _Tables:
 
     def _partial(self, name: str, condition: str, *columns: Column[Any], include: Sequence[str] = ()) -> None:
         where = text(condition)
-        options = {"postgresql_include": include} if include else {}
-        self._index(name, *columns, sqlite_where=where, postgresql_where=where, **options)
+        if self._includes:
+            self._index(name, *columns, postgresql_where=where, postgresql_include=include)
+        else:
+            self._index(name, *columns, *(self.jobs.c[name] for name in include), sqlite_where=where)
 
     def _of_state(self, name: str, state: int, *columns: Column[Any]) -> None:
         if self._is_mysql:
