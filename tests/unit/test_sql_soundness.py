@@ -115,6 +115,8 @@ async def test_a_file_with_jobs_in_every_state_is_sound(path: Path) -> None:
         ("UPDATE asyncendpoints_runs SET outcome = NULL", r"^run 1 of job \S+ is over, and how or when"),
         ("UPDATE asyncendpoints_runs SET job_id = 'x'", "^there are runs of job x, which does not exist"),
         ("UPDATE asyncendpoints_effects SET origin = 'x'", "^there are effects of job x, and neither it"),
+        ("DROP TABLE asyncendpoints_signs", "^the table asyncendpoints_signs is missing"),
+        ("DROP TABLE asyncendpoints_history", "^the table asyncendpoints_history is missing"),
         ("DROP INDEX asyncendpoints_jobs_lease", "^the index asyncendpoints_jobs_lease of the table"),
     ],
 )  # fmt: skip
