@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asyncendpoints.doctor import check, diagnose
-from asyncendpoints.stores.sql.counting import MANY
+from asyncendpoints.stores.sql.counting import A_WHILE
+from asyncendpoints.stores.sql.reading import PASSED_OVER
 from asyncendpoints.stores.sql.sqlite_url import _PARAMETERS
 from asyncendpoints.stores.sql.store import SqlStore
 from tests.support.markdown import Command, blocks, commands, first_cells, section, shows
@@ -60,9 +61,11 @@ async def test_the_page_s_commands_print_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_parameter() -> None:
-    """The table of the URL has them all, and no other; and the bound of exact counts is the code's."""
+    """The table of the URL has them all, and no other; and the bounds of what is read are the code's."""
     assert set(first_cells(section(PAGE, "The URL of a SQLite file"))) == set(_PARAMETERS)
-    assert f"{MANY:,}" in section(PAGE, "Millions of jobs that are done")
+    many = section(PAGE, "Millions of jobs that are done")
+    assert f"looks at {PASSED_OVER:,} jobs more" in many
+    assert f"counts for about {A_WHILE * 1000:.0f} ms" in many
 
 
 @pytest.mark.parametrize("database", ["postgres_url", "mariadb_url"])
