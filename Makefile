@@ -33,6 +33,7 @@ demo: $(DEMO) $(BUILT) ## Build, and serve the demo on 127.0.0.1:8000 (PORT= mov
 
 test: $(DEV) $(BUILT) ## Every test: Rust, then Python (PYTEST_ARGS= narrows the latter)
 	@sh tests/support/install_mariadb.sh
+	@sh tests/support/install_chromium.sh
 	ASYNCENDPOINTS_TEST_REDIS_SERVER="$$($(BIN)/python -m tests.support.redis_server)" cargo test --locked --workspace
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 

@@ -22,6 +22,7 @@ BENCHMARKS: Final = {
     "idle": ("6-idle", "benches.python.idle"),
     "metrics": ("9-metrics", "benches.python.metrics_cost"),
     "finished": ("8-finished", "benches.python.finished_jobs"),
+    "dashboard": ("9-dashboard", "benches.python.dashboard"),
 }
 """For each name its result file, in the order of the README's table, and a module with `figures()`."""
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from starlette.responses import Response
 
+from asyncendpoints.dashboard.costs import Counted
 from asyncendpoints.dashboard.look import Missing, Moved
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.http.capture import ClientGone
@@ -34,7 +35,9 @@ EVERY: Final = 2.0
 LONGEST: Final = 30.0
 """Seconds between two rounds, at most."""
 SHARE: Final = 0.015
-"""What part of the time rounds may take: where they take longer, they become rarer."""
+"""What part of the event loop's time rounds may take: where they take longer, they become rarer."""
+SHARE_OF_STORE: Final = 0.2
+"""What part of the time the store may be kept busy with them."""
 LIFE: Final = 300.0
 """Seconds after which a stream ends, so that its visitor is asked again who they are."""
 MOST: Final = 200
@@ -130,10 +133,11 @@ class Poller:
     async def _run(self) -> None:
         try:
             while self._topics and not self._engine.draining:
-                begun = time.perf_counter()
-                await self._round()
-                took = time.perf_counter() - begun
-                await self._rest(min(max(EVERY, took / SHARE), LONGEST))
+                begun = time.monotonic()
+                work = Counted(self._round())
+                await work
+                took = time.monotonic() - begun
+                await self._rest(min(max(EVERY, work.seconds / SHARE, took / SHARE_OF_STORE), LONGEST))
         finally:
             for topic in self._topics.values():
                 topic.end()
@@ -145,13 +149,14 @@ class Poller:
             await asyncio.sleep(min(left, _BLINK))
 
     async def _round(self) -> None:
-        snapshot: asyncio.Future[Snapshot] | None = None
+        snapshot: Snapshot | None = None
 
         async def ask() -> Snapshot:
+            # One look after the other, so that nobody else asks meanwhile.
             nonlocal snapshot
             if snapshot is None:
-                snapshot = asyncio.ensure_future(topic.look.source.snapshot())
-            return await asyncio.shield(snapshot)
+                snapshot = await topic.look.source.snapshot()
+            return snapshot
 
         for key, topic in tuple(self._topics.items()):
             if not topic.watchers or topic.has_ended:

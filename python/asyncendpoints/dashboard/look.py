@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +54,8 @@ class Source:
             StoreUnavailable: It does not answer.
         """
         engine = self.engine
-        stats, past = await asyncio.gather(
-            engine.store.stats(now=engine.clock.store_now()), self._history.read(engine.store, engine.clock)
-        )
-        return Snapshot(stats, past)
+        stats = await engine.store.stats(now=engine.clock.store_now())
+        return Snapshot(stats, await self._history.read(engine.store, engine.clock))
 
 
 @dataclass(slots=True)
