@@ -231,6 +231,14 @@ class PostgresServer:
         self.kill()
         self.start()
 
+    def become_standby(self) -> None:
+        """End it at once (SIGKILL), and start it as a standby of nobody, which waits to be promoted."""
+        self.kill()
+        (self._data / "standby.signal").touch()
+        if self._user is not None:
+            os.chown(self._data / "standby.signal", self._user.pw_uid, self._user.pw_gid)
+        self.start()
+
     def close(self) -> None:
         """End it and delete its directory."""
         self._process.kill()

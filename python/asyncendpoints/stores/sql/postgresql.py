@@ -31,7 +31,9 @@ _NOW: Final = "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS b
 _begin: Final = f"SELECT CAST(pg_current_xact_id() AS text), {_NOW}"
 _status: Final = text(
     "SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8)),"
-    " extract(epoch FROM greatest(pg_postmaster_start_time(), checkpoint_time)) * 1000 FROM pg_control_checkpoint()"
+    " extract(epoch FROM greatest(pg_postmaster_start_time(), checkpoint_time)) * 1000,"
+    " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) = lpad(upper(to_hex(timeline_id)), 8, '0')"
+    " FROM pg_control_checkpoint()"
 )
 _CHECKPOINT: Final = 1_000
 """In how many milliseconds the server counts the time of a checkpoint."""
@@ -163,12 +165,13 @@ class Postgresql:
         """Tell whether the transaction is known to be committed; None where the server is still at it.
 
         A server that has crashed, or has just taken over, gives the numbers of transactions that it knows nothing of to
-        others. Such an end of recovery is a checkpoint, so a number is trusted only where none has begun since. What is
-        not known is done again: the ids and nonces of what is written keep that from being done twice.
+        others. Such an end of recovery is a checkpoint, so a number is trusted only where none has begun since. After a
+        promotion it comes only later: until then the last one is of another timeline. What is not known is done again:
+        the ids and nonces of what is written keep that from being done twice.
         """
         number, _, begun_at = token.partition(" ")
         try:
-            status, renewed_at = connection.execute(_status, {"number": number}).one()
+            status, renewed_at, is_settled = connection.execute(_status, {"number": number}).one()
         except DBAPIError as error:
             # A standby that has taken over may never have heard of it.
             if code_of(error) == _IN_FUTURE:
@@ -176,7 +179,7 @@ class Postgresql:
             raise
         if status == "in progress":
             return None
-        return status == "committed" and renewed_at + _CHECKPOINT <= int(begun_at)
+        return status == "committed" and is_settled and renewed_at + _CHECKPOINT <= int(begun_at)
 
     def turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction that has asked for this turn is under way; the turn ends with this one."""
