@@ -117,6 +117,7 @@ async def test_a_file_with_jobs_in_every_state_is_sound(path: Path) -> None:
         ("UPDATE asyncendpoints_effects SET origin = 'x'", "^there are effects of job x, and neither it"),
         ("DROP TABLE asyncendpoints_signs", "^the table asyncendpoints_signs is missing"),
         ("DROP TABLE asyncendpoints_history", "^the table asyncendpoints_history is missing"),
+        ("DROP TABLE asyncendpoints_runs", "^the table asyncendpoints_runs is missing"),
         ("DROP INDEX asyncendpoints_jobs_lease", "^the index asyncendpoints_jobs_lease of the table"),
     ],
 )  # fmt: skip

@@ -32,6 +32,10 @@ async def find_damage(read: Reading) -> list[str]:
     Args:
         read: Does something in a transaction that only reads.
     """
+    missing: list[str] = await read(_missing)
+    if missing:
+        # Whatever else is asked of such a database is refused.
+        return missing
     found: list[str] = await read(_file)
     found += await read(_indexes)
     found += await read(_leftovers)
@@ -57,13 +61,19 @@ def _file(tx: Transaction) -> list[str]:
     return found
 
 
+def _missing(tx: Transaction) -> list[str]:
+    looking = inspect(tx.connection)
+    return [
+        f"the table {table.name} is missing"
+        for table in tx.tables.metadata.sorted_tables
+        if not looking.has_table(table.name, schema=table.schema)
+    ]
+
+
 def _indexes(tx: Transaction) -> list[str]:
     looking = inspect(tx.connection)
     found: list[str] = []
     for table in tx.tables.metadata.sorted_tables:
-        if not looking.has_table(table.name, schema=table.schema):
-            found.append(f"the table {table.name} is missing")
-            continue
         there = {index["name"] for index in looking.get_indexes(table.name, schema=table.schema)}
         wanted = {str(index.name) for index in table.indexes}
         found += [f"the index {name} of the table {table.name} is missing" for name in sorted(wanted - there)]
@@ -112,7 +122,7 @@ def _jobs(tx: Transaction, after: str) -> tuple[list[str], str | None]:
     if keys:
         twice = (
             select(jobs.key_digest)
-            .where(jobs.namespace == bindparam("ns"), tx.dialect.among(jobs.key_digest, "keys"))
+            .where(tx.dialect.among(jobs.key_digest, "keys"))
             .group_by(jobs.key_digest)
             .having(func.count() > 1)
         )
@@ -154,5 +164,5 @@ def _known(tx: Transaction, ids: Sequence[str], name: str) -> set[str]:
     if not ids:
         return set()
     c = tx.tables.jobs.c
-    statement = select(c[name]).where(c.namespace == bindparam("ns"), tx.dialect.among(c[name], "ids"))
+    statement = select(c[name]).where(tx.dialect.among(c[name], "ids"))
     return {job_id for (job_id,) in tx.tuples(statement, ids=tx.packed(ids))}
