@@ -98,7 +98,7 @@ class StoreStats:
     """For each queue, how many jobs are in each state."""
     oldest_ready_at: dict[str, int]
     """For each queue with jobs waiting to be claimed, since when the oldest waits (UTC milliseconds)."""
-    paused: frozenset[str] = frozenset()
+    paused: frozenset[str]
     """The queues from which nothing is claimed."""
 
 

@@ -29,7 +29,7 @@ class OutboxStatements:
         limit: BindParameter[int] = bindparam("limit")
         here = c.namespace == bindparam("ns", type_=String())
         one = and_(here, c.job_id == bindparam("id", type_=String()))
-        listed = and_(here, dialect.among(c.job_id, "ids"))
+        listed = dialect.among(c.job_id, "ids")
         is_due = and_(here, c.next_at <= now)
         taken = select(c.job_id, c.queue, c.written_at, c.ready_at, c.turn, c.record)
         self.add = dialect.adding(outbox, NEW)
