@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from asyncendpoints.commands.examination import add_examination
 from asyncendpoints.commands.exits import FAILED, MISUSED
+from asyncendpoints.commands.jobs import add_jobs
 from asyncendpoints.commands.migration import add_migration
+from asyncendpoints.commands.queues import add_queues, in_full
 from asyncendpoints.commands.worker import add_worker
 from asyncendpoints.errors import AsyncEndpointsError, ConfigurationError
 
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows the program's name; None takes them from the process.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(in_full(sys.argv[1:] if arguments is None else arguments))
     try:
         return options.run(options)
     except AsyncEndpointsError as error:
@@ -39,6 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asyncendpoints", description="Durable asynchronous endpoints.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for add in (add_worker, add_examination, add_migration):
+    for add in (add_worker, add_jobs, add_queues, add_examination, add_migration):
         add(commands)
     return parser

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncendpoints.errors import StoreUnavailable
+from asyncendpoints.errors import AsyncEndpointsError, StoreUnavailable
+from asyncendpoints.observability.reports import NO_SLOT
+from asyncendpoints.probe import PATIENCE, Probe, run_probe
 from asyncendpoints.stores.risk import Examinable, Risk
+from asyncendpoints.stores.versions import Migratable, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +28,8 @@ UNREACHABLE: Final = 1
 """The exit code where the store does not answer."""
 FOUND: Final = 4
 """The exit code where risks, or damage, were found."""
+CLOCK_TOLERANCE_MS: Final = 1_000
+"""By how many milliseconds the store's clock and this machine's may differ before somebody should look."""
 LONGEST_WAIT: Final = 60.0
 """Seconds that a submission may wait in an outbox before somebody should look."""
 
@@ -42,6 +49,12 @@ class Diagnosis:
     """Whether several processes see the same jobs."""
     durability: str | None = None
     """What an accepted job survives; None where the store was not reached."""
+    schema: Versions | None = None
+    """Which version the store's tables had, where it has tables, before it was opened."""
+    clock_difference_ms: int | None = None
+    """By how much the store's clock is ahead of this machine's; None where they are the same clock."""
+    probe: Probe | None = None
+    """What became of a job that was run through; None where it could not even be stored."""
     outbox: OutboxStats | None = None
     """What waits in the outbox, where there is one."""
     risks: list[Risk] = field(default_factory=list[Risk])
@@ -85,18 +98,28 @@ async def diagnose(store: Store, outbox: Outbox | None = None) -> Diagnosis:
     name, shared = store.traits.name, store.traits.shared
     try:
         waiting = None if outbox is None else await _stats(outbox)
+        schema = await store.versions() if isinstance(store, Migratable) else None
+        if schema is not None and schema.found is not None and not schema.fit:
+            return Diagnosis(store=name, shared=shared, reachable=True, schema=schema, risks=[_other_schema(schema)])
         await store.open()
         await store.ping()
         facts: Mapping[str, str] = await store.inspect() if isinstance(store, Examinable) else {}
+        difference = await _clock_difference(store) if shared else None
+        probe, failure = await _probe(store)
         return Diagnosis(
             store=name,
             shared=shared,
             reachable=True,
             version=_version(facts),
             durability=store.traits.durability,
+            schema=schema,
+            clock_difference_ms=difference,
+            probe=probe,
             outbox=waiting,
             risks=[
+                *([] if failure is None else [failure]),
                 *(await store.risks() if isinstance(store, Examinable) else []),
+                *_risks_of_clock(difference),
                 *_risks_of(waiting),
             ],
         )
@@ -104,6 +127,50 @@ async def diagnose(store: Store, outbox: Outbox | None = None) -> Diagnosis:
         return Diagnosis(store=name, shared=shared, reachable=False, trouble=str(error))
     finally:
         await store.close()
+
+
+def _other_schema(schema: Versions) -> Risk:
+    return Risk(
+        f"The tables have version {schema.found}, and this release needs version {schema.needed}: it does not start.",
+        "Run `asyncendpoints migrate` with the release that is to use them.",
+    )
+
+
+async def _clock_difference(store: Store) -> int:
+    """Return by how many milliseconds the store's clock is ahead, as the quickest of some answers tells it."""
+    found: list[tuple[float, float]] = []
+    for _ in range(3):
+        before = time.time()
+        theirs = (await store.reports(since=NO_SLOT)).now
+        after = time.time()
+        found.append((after - before, theirs - (before + after) * 500))
+    return round(min(found)[1])
+
+
+def _risks_of_clock(difference_ms: int | None) -> list[Risk]:
+    if difference_ms is None or abs(difference_ms) <= CLOCK_TOLERANCE_MS:
+        return []
+    where = "ahead of" if difference_ms > 0 else "behind"
+    return [
+        Risk(
+            f"The store's clock is {abs(difference_ms) / 1000:.1f} s {where} this machine's: jobs run by the store's, "
+            "and the times in their resources and in logs do not fit together.",
+            "Let both machines keep their clocks by NTP.",
+        )
+    ]
+
+
+async def _probe(store: Store) -> tuple[Probe | None, Risk | None]:
+    remedy = "The log has what the store answered; `asyncendpoints fsck` compares its records and indexes."
+    try:
+        probe = await run_probe(store)
+    except StoreUnavailable:
+        raise
+    except AsyncEndpointsError as error:
+        return None, Risk(f"A probe job could not be run through: {error}", remedy)
+    if probe.passed:
+        return probe, None
+    return probe, Risk(f"A probe job was still {probe.state} after {PATIENCE:g} s: no job would end.", remedy)
 
 
 async def _stats(outbox: Outbox) -> OutboxStats:
@@ -169,8 +236,19 @@ def run_doctor(engine: Engine, *, as_json: bool) -> tuple[int, str]:
     Returns:
         The exit code, and what to print.
     """
-    found = asyncio.run(diagnose(engine.store, engine.outbox))
+    try:
+        found = asyncio.run(_interruptible(engine))
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
     return found.exit_code, _as_json(asdict(found)) if as_json else _told(found)
+
+
+async def _interruptible(engine: Engine) -> Diagnosis:
+    # As asyncio.run does for Ctrl-C: what has been begun is taken back before the process ends.
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await diagnose(engine.store, engine.outbox)
 
 
 def run_fsck(engine: Engine, *, as_json: bool) -> tuple[int, str]:
@@ -197,6 +275,12 @@ def _told(found: Diagnosis) -> str:
     lines = [f"The {found.store} store answers{f' ({found.version})' if found.version else ''}."]
     if found.durability:
         lines.append(f"Durability: {found.durability}")
+    if found.schema is not None:
+        lines.append(f"Schema: version {found.schema.found or found.schema.needed}, of {found.schema.needed}.")
+    if found.clock_difference_ms is not None:
+        lines.append(f"Clock: {found.clock_difference_ms:+d} ms from this machine's.")
+    if found.probe is not None and found.probe.passed:
+        lines.append(f"A probe job was run through in {found.probe.seconds * 1000:.0f} ms, and deleted.")
     if not found.shared:
         lines.append("Every process has jobs of its own.")
     if found.outbox is not None:

@@ -61,7 +61,7 @@ def test_the_unit_gives_a_worker_its_grace() -> None:
 def test_the_units_command_line_is_one_that_the_command_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its options exist, and ask for several processes."""
     counts: list[int] = []
-    monkeypatch.setattr(worker, "supervise", lambda count, _: counts.append(count) or 0)
+    monkeypatch.setattr(worker, "supervise", lambda count, _, **_ports: counts.append(count) or 0)
     program, *arguments = shlex.split(unit()["Service"]["ExecStart"])
     assert program.endswith("/asyncendpoints")
     assert cli.main(arguments) == 0

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 def add_examination(commands: Commands) -> None:
     """Add both commands."""
     for name, examine, purpose, found in (
-        ("doctor", run_doctor, "say what an accepted job survives, and what may cost it", "risks were found"),
+        (
+            "doctor",
+            run_doctor,
+            "run a job through, and say what an accepted job survives and what may cost it",
+            "risks were found",
+        ),
         ("fsck", run_fsck, "compare the store's records and indexes with each other", "something does not fit"),
     ):
         examiner = commands.add_parser(

@@ -14,6 +14,8 @@ REPORT_EVERY: Final = 5.0
 """Seconds between two reports of a process."""
 MISSED_AFTER: Final = 20.0
 """Seconds without a report after which a process counts as stalled or gone."""
+NO_SLOT: Final = 2**40
+"""A slot that no history has: who asks for it gets the signs of life alone."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
