@@ -103,11 +103,11 @@ class Renewing:
                 answers, _ = attempts.commit(
                     lambda tx, leases=leases, keeper=keeper: renew(tx, leases, lease_ms=keeper.lease_ms, now=None)
                 )
-            except Exception as error:
-                if self._ground.dialect.trouble(error) is Trouble.CALL:
-                    raise
+            except Exception as error:  # whatever it is: without this thread every run of the process would be lost
                 # The next turn tries again, and the leases hold for some turns more.
-                _log.warning("%d leases could not be renewed: %s", len(leases), self._ground.dialect.explain(error))
+                is_defect = self._ground.dialect.trouble(error) is Trouble.CALL
+                explained = self._ground.dialect.explain(error)
+                _log.warning("%d leases could not be renewed: %s", len(leases), explained, exc_info=is_defect)
                 continue
             words = list(zip(leases, answers, strict=True))
             keeper.drop(lease for lease, answer in words if answer == "stale")
