@@ -276,7 +276,7 @@ def _told(found: Diagnosis) -> str:
     if found.durability:
         lines.append(f"Durability: {found.durability}")
     if found.schema is not None:
-        lines.append(f"Schema: version {found.schema.found or found.schema.needed}, of {found.schema.needed}.")
+        lines.append(f"Tables: version {found.schema.needed}, as this release needs.")
     if found.clock_difference_ms is not None:
         lines.append(f"Clock: {found.clock_difference_ms:+d} ms from this machine's.")
     if found.probe is not None and found.probe.passed:
