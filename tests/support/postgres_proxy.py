@@ -1,4 +1,7 @@
-"""A proxy before PostgreSQL that interrupts commits: before the server has them, meanwhile, or afterwards."""
+"""A proxy before PostgreSQL that interrupts commits: before the server has them, meanwhile, or afterwards.
+
+A commit is the command, or a statement that writes and is a transaction by itself.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,19 @@ import struct
 import threading
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from tests.support.postgres_server import execute
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _COMMIT: Final = b"COMMIT"
+_WRITES: Final = (b"INSERT INTO", b"UPDATE ")
+_READY: Final = b"Z" + struct.pack("!i", 5)
+"""How the server says that it is ready, and whether in a transaction."""
+_IDLE: Final = b"I"
 _KEY: Final = b"K" + struct.pack("!i", 12)
 """How the server says which of its processes serves the connection."""
 _SIZE: Final = 1 << 16
@@ -55,8 +65,8 @@ class PostgresProxy:
         with self._lock:
             self._fate = fate
 
-    def _take(self, data: bytes) -> Fate | None:
-        if _COMMIT not in data:
+    def _take(self, data: bytes, state: _Connection) -> Fate | None:
+        if not state.commits(data):
             return None
         with self._lock:
             fate, self._fate = self._fate, None
@@ -77,7 +87,7 @@ class PostgresProxy:
         answers.start()
         with suppress(OSError):
             while data := near.recv(_SIZE):
-                fate = self._take(data)
+                fate = self._take(data, state)
                 if fate is Fate.UNSENT:
                     break
                 if fate is Fate.UNANSWERED:
@@ -105,6 +115,15 @@ class PostgresProxy:
         self.close()
 
 
+def _messages(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and the body of each message; what a client begins with has no kind."""
+    at = 0
+    while at + 5 <= len(data) and data[at]:
+        (length,) = struct.unpack_from("!i", data, at + 1)
+        yield data[at : at + 1], data[at + 5 : at + 1 + length]
+        at += 1 + length
+
+
 class _Connection:
     """A connection through the proxy."""
 
@@ -114,6 +133,21 @@ class _Connection:
         self._held = threading.Event()
         self.answered = threading.Event()
         self.pid = 0
+        self._status = b""
+        self._statements: dict[bytes, bytes] = {}
+
+    def commits(self, data: bytes) -> bool:
+        """Tell whether what the client says commits something."""
+        found = _COMMIT in data
+        for kind, body in _messages(data):
+            if kind == b"P":
+                name, sql, *_ = body.split(b"\0")
+                self._statements[name] = sql
+            elif kind == b"B" and self._status == _IDLE:
+                _, name, *_ = body.split(b"\0")
+                sql = self._statements.get(name, b"")
+                found = found or any(word in sql for word in _WRITES)
+        return found
 
     def hold(self) -> None:
         """Pass on no further answer."""
@@ -127,6 +161,8 @@ class _Connection:
                     (self.pid,) = struct.unpack_from("!i", data, data.index(_KEY) + len(_KEY))
                 if self._held.is_set():
                     break
+                if data[-6:-1] == _READY:
+                    self._status = data[-1:]
                 self._near.sendall(data)
         self.answered.set()
         if not self._held.is_set():

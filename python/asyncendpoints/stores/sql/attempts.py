@@ -47,6 +47,42 @@ class Attempts:
         self._engine = engine
         self._ground = ground
         self._writes = writes
+        # Whether a statement that nobody answered may have done what is done next.
+        self._repeats = False
+
+    def alone(self, do: Callable[[Transaction], T | None]) -> tuple[T, News] | None:
+        """Do something in one statement, which is a transaction by itself.
+
+        Where its connection is lost, the server's side of it is ended before anything else is done, so that what it has
+        done can be seen.
+
+        Returns:
+            The answer, and what is to be told; None where it is to be done in a transaction, because `do` says so, or
+            somebody was in the way, or nobody answered.
+        """
+        singly = self._ground.dialect.singly
+        if singly is None:
+            return None
+        served_by = ""
+        try:
+            with self._engine.connect() as made:
+                try:
+                    connection = made.execution_options(isolation_level="AUTOCOMMIT")
+                    served_by = singly.served_by(connection)
+                    tx = Transaction(connection, self._ground)
+                    answer = do(tx)
+                except Exception as error:
+                    _give_up(made, self._ground.dialect.trouble(error))
+                    raise
+            return None if answer is None else (answer, tx.news)
+        except Exception as error:
+            trouble = self._ground.dialect.trouble(error)
+            if trouble is Trouble.DATABASE:
+                raise
+            if trouble is Trouble.LOST and served_by:
+                self._repeats = True
+                self._insist(lambda connection: singly.end(connection, served_by) or None, error)
+            return None
 
     def commit(self, do: Callable[[Transaction], T]) -> tuple[T, News]:
         """Do something in a transaction and commit it.
@@ -58,11 +94,12 @@ class Attempts:
         Returns:
             The answer, and what is to be told.
         """
+        repeats, self._repeats = self._repeats, False
         conflicts, losses = 0, 0
         deadline = time.monotonic() + self._ground.dialect.patience
         while True:
             try:
-                return self._once(do)
+                return self._once(do, repeats=repeats)
             except Exception as error:
                 trouble = self._ground.dialect.trouble(error)
                 if trouble is Trouble.CONFLICT and conflicts < CONFLICTS:
@@ -73,14 +110,14 @@ class Attempts:
                 else:
                     raise
 
-    def _once(self, do: Callable[[Transaction], T]) -> tuple[T, News]:
+    def _once(self, do: Callable[[Transaction], T], *, repeats: bool) -> tuple[T, News]:
         dialect = self._ground.dialect
         with self._engine.connect() as connection:
             try:
                 # What is not committed is rolled back when the connection is given back.
                 transaction = connection.begin()
                 begun = dialect.begin(connection) if self._writes else Begun()
-                tx = Transaction(connection, self._ground, begun)
+                tx = Transaction(connection, self._ground, begun, repeats=repeats)
                 answer = do(tx)
             except Exception as error:
                 _give_up(connection, dialect.trouble(error))
@@ -94,18 +131,24 @@ class Attempts:
                 if trouble is not Trouble.LOST or begun.token is None:
                     raise
                 unanswered = error
-        if unanswered is not None and not self._was_committed(begun.token or "", unanswered):
-            raise unanswered
+        if unanswered is not None:
+            token = begun.token or ""
+            if not self._insist(lambda connection: dialect.is_committed(connection, token), unanswered):
+                raise unanswered
         return answer, tx.news
 
-    def _was_committed(self, token: str, lost: Exception) -> bool:
-        """Look for a transaction whose commit was not answered, as long as the database's patience lasts."""
+    def _insist(self, ask: Callable[[Connection], bool | None], lost: Exception) -> bool:
+        """Ask the database what became of a lost connection until it says so, as long as its patience lasts.
+
+        Raises:
+            Exception: What the connection was lost by, where it does not.
+        """
         dialect, pause = self._ground.dialect, FIRST_PAUSE
         deadline = time.monotonic() + dialect.patience
         while True:
             try:
                 with self._engine.connect() as connection:
-                    found = dialect.is_committed(connection, token)
+                    found = ask(connection)
                 if found is not None:
                     return found
                 if time.monotonic() + pause > deadline:

@@ -6,7 +6,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncendpoints._core import Claims
+from asyncendpoints._core import Claim, Claims
 from asyncendpoints.stores.sql.queue_statements import CLAIMED
 from asyncendpoints.stores.sql.rows import claims_of
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
@@ -20,6 +20,8 @@ PROMOTIONS: Final = 1_000
 """How many scheduled jobs a claim or a sweep promotes at most (CLM-6), so that neither takes long."""
 ANY: Final = (1 << 63) - 1
 """A place behind all."""
+_FACTS: Final = 3
+"""How many facts of the queue come before a job's."""
 
 
 def claim(
@@ -42,10 +44,37 @@ def claim(
         promote_from(tx, names, time)
         heads = _heads(tx, names)
     open_names = [name for name in names if not heads[name][1]]
-    run = {"worker": worker, "claim": claim_id, "until": time + lease_ms, "now": time}
-    taken = _take(tx, open_names, limit, run) if open_names and limit > 0 else ()
+    run = {"worker": worker, "claim": claim_id, "lease": lease_ms, "now": time}
+    claims = _begun_before(tx, claim_id) if tx.repeats else []
+    if open_names and limit > 0 and not claims:
+        claims = claims_of(_take(tx, open_names, limit, run), time)
     dues = [due for due, _ in heads.values() if due is not None]
-    return Claims(claims_of(taken, time), max(min(dues) - time, 0) if dues else None)
+    return Claims(claims, max(min(dues) - time, 0) if dues else None)
+
+
+def claim_alone(
+    tx: Transaction, *, worker: str, claim_id: str, queues: Sequence[str], limit: int, lease_ms: int, now: int | None
+) -> Claims | None:
+    """Do the same in one statement; None where there is something to promote first, or not exactly one queue."""
+    names = list(dict.fromkeys(queues))
+    if len(names) != 1 or limit <= 0 or tx.dialect.singly is None:
+        return None
+    statement = tx.statements.queues.claim_alone(tx.dialect.singly.moment)
+    run = {"worker": worker, "claim": claim_id, "lease": lease_ms, "now": now}
+    rows = tx.tuples(statement, of_until=ANY, limit_0=limit, **_named(names), **run)
+    time, due, _, *_ = rows[0]
+    if due is not None and due <= time:
+        return None
+    taken = sorted((row[_FACTS:] for row in rows if row[_FACTS] is not None), key=itemgetter(0, 1))
+    tx.news.changed += [row[1] for row in taken]
+    return Claims(claims_of(taken, time), None if due is None else max(due - time, 0))
+
+
+def _begun_before(tx: Transaction, claim_id: str) -> list[Claim]:
+    """Return the runs that this claim has begun already, with a statement that nobody answered."""
+    rows = tx.rows(tx.statements.queues.begun_by, claim=claim_id)
+    tx.news.changed += [row["job_id"] for row in rows]
+    return [Claim(started_at=row["run_started_at"], **{name: row[name] for name in CLAIMED}) for row in rows]
 
 
 def _named(names: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
+    from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Executable, Table
     from sqlalchemy.types import TypeEngine
 
     from asyncendpoints.errors import StoreUnavailable
@@ -93,6 +93,31 @@ class Until:
                 wake()
 
 
+class Singly(Protocol):
+    """How one statement is a transaction by itself, for what is asked for most often.
+
+    It has one way to the server instead of four. Nobody knows what became of it where the connection is lost before the
+    answer, so whatever is done so can be done again, or be found.
+    """
+
+    moment: ColumnElement[int]
+    """The time in UTC milliseconds: the parameter `now`, or the database's where that is null."""
+
+    def ask_each(
+        self, connection: Connection, each: Each, columns: Mapping[str, Sequence[Any]], same: Mapping[str, Any]
+    ) -> CursorResult[Any]:
+        """Execute a statement about rows, given as a list of values for each name."""
+        ...
+
+    def served_by(self, connection: Connection) -> str:
+        """Return what `end` knows the server's side of a connection by."""
+        ...
+
+    def end(self, connection: Connection, served_by: str) -> bool:
+        """End the server's side of a connection that was lost; tell whether it is over, and all that it was at."""
+        ...
+
+
 class Dialect(Protocol):
     """A database, and the driver that leads to it. It holds no connection."""
 
@@ -110,6 +135,8 @@ class Dialect(Protocol):
     """Whether the index from which jobs are taken has no others than those that wait."""
     claims_in_one: bool
     """Whether jobs are claimed in one statement, which finds, locks and writes them."""
+    singly: Singly | None
+    """How one statement is a transaction by itself, where that is cheaper."""
     clock: Executable
     """Selects the time in UTC milliseconds."""
     announces: bool
@@ -133,6 +160,13 @@ class Dialect(Protocol):
 
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
         """Return a statement for many rows, made of the values that each has for itself, and of the namespace, `ns`."""
+        ...
+
+    def each_at(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return the same for a statement that is also made of the time, `now`: a parameter.
+
+        Where one statement may be a transaction by itself, the database's own time takes the place of null.
+        """
         ...
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:

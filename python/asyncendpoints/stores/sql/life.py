@@ -84,6 +84,8 @@ class SqlLife(Upkeep):
     def _connect(self) -> None:
         dialect, ground = self._dialect, self._ground
         self._writes = self._line("asyncendpoints-writes", writes=True)
+        # Where two transactions may write, jobs are taken while others are settled, and neither waits for the other.
+        self._claims = self._line("asyncendpoints-claims", writes=True) if dialect.locks else self._writes
         self._reads = self._line("asyncendpoints-reads", writes=False)
         # What looks at many jobs does not keep those waiting who ask for one.
         self._looks = self._line("asyncendpoints-lists", writes=False)
@@ -100,9 +102,12 @@ class SqlLife(Upkeep):
     def _line(self, name: str, *, writes: bool) -> Line:
         return Line(name, self._dialect.engine(writes=writes), self._ground, self._tell, writes=writes)
 
+    def _lines(self) -> tuple[Line, ...]:
+        return self._writes, self._claims, self._reads, self._looks
+
     def start_over(self) -> None:
         """Let go of what belongs to the parent process: a forked child's first act."""
-        _abandoned.append((self._writes, self._reads, self._looks, self._renewing, self._watching, self._listening))
+        _abandoned.append((self._lines(), self._renewing, self._watching, self._listening))
         self._users = 0
         self._start_over()
 
@@ -138,7 +143,7 @@ class SqlLife(Upkeep):
         self._watching.close()
         await asyncio.to_thread(self._listening.stop)
         await asyncio.to_thread(self._renewing.stop)
-        for line in (self._writes, self._reads, self._looks):
+        for line in self._lines():
             await line.close()
 
     async def ping(self) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Item = TypeVar("Item")
 _Do: TypeAlias = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
+_Alone: TypeAlias = Callable[[Transaction, Sequence[Any]], "Sequence[Any] | None"]
 
 PATIENCE: Final = 2.0
 """Seconds that a thread gets to end."""
@@ -51,6 +52,8 @@ class _Call:
     """Calls of one key are joined; None is joined with nothing."""
     future: asyncio.Future[Any] | None
     loop: asyncio.AbstractEventLoop | None
+    alone: _Alone | None = None
+    """How it is done in one statement that is a transaction by itself, if it can be."""
 
 
 class Line:
@@ -78,27 +81,40 @@ class Line:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    async def call(self, do: Callable[[Transaction], T]) -> T:
-        """Do something in a transaction, together with other calls."""
+    async def call(self, do: Callable[[Transaction], T], alone: Callable[[Transaction], T | None] | None = None) -> T:
+        """Do something in a transaction, together with other calls.
+
+        Args:
+            do: Does it.
+            alone: Does it in one statement, which is a transaction by itself where the database can; returns None where
+                that is not to be done so, and may not have done anything then that `do` does not find.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[T]] = loop.create_future()
-        self._add(_Call((None,), _alone(do), None, future, loop))
+        self._add(_Call((None,), _one(do), None, future, loop, None if alone is None else _one_alone(alone)))
         return (await future)[0]
 
     async def join(
-        self, key: Hashable, items: Sequence[Item], do: Callable[[Transaction, Sequence[Item]], Sequence[T]]
+        self,
+        key: Hashable,
+        items: Sequence[Item],
+        do: Callable[[Transaction, Sequence[Item]], Sequence[T]],
+        alone: Callable[[Transaction, Sequence[Item]], Sequence[T] | None] | None = None,
     ) -> list[T]:
-        """Do the same thing to items, together with those of other calls of the same key; one answer for each."""
+        """Do the same thing to items, together with those of other calls of the same key; one answer for each.
+
+        The arguments are those of `call`.
+        """
         if not items:
             return []
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[T]] = loop.create_future()
-        self._add(_Call(items, do, key, future, loop))
+        self._add(_Call(items, do, key, future, loop, alone))
         return await future
 
     def leave(self, do: Callable[[Transaction], object]) -> None:
         """Do something for whose answer nobody waits."""
-        self._add(_Call((None,), _alone(do), None, None, None))
+        self._add(_Call((None,), _one(do), None, None, None))
 
     def _add(self, call: _Call) -> None:
         with self._lock:
@@ -142,8 +158,20 @@ class Line:
 
     def _together(self, attempts: Attempts, calls: Sequence[_Call]) -> None:
         groups = _joined(calls)
+        if self._ground.dialect.singly is None or any(group[0].alone is None for group in groups):
+            self._do(attempts, calls, lambda: attempts.commit(lambda tx: _answers(tx, groups)))
+            return
+        for group in groups:
+            self._do(attempts, group, lambda group=group: _alone_or_not(attempts, group))
+
+    def _do(
+        self,
+        attempts: Attempts,
+        calls: Sequence[_Call],
+        commit: Callable[[], tuple[list[tuple[_Call, Any]], News]],
+    ) -> None:
         try:
-            answers, news = attempts.commit(lambda tx: _answers(tx, groups))
+            answers, news = commit()
         except Exception as error:  # whatever a call's values have caused belongs to whoever made the call
             trouble = self._ground.dialect.trouble(error)
             if trouble in _OF_ONE and len(calls) > 1:
@@ -169,10 +197,27 @@ class Line:
 def _answers(tx: Transaction, groups: Sequence[list[_Call]]) -> list[tuple[_Call, Any]]:
     answers: list[tuple[_Call, Any]] = []
     for group in groups:
-        items = group[0].items if len(group) == 1 else [item for call in group for item in call.items]
-        found = iter(group[0].do(tx, items))
-        answers += [(call, [next(found) for _ in call.items]) for call in group]
+        answers += _shared_out(group, group[0].do(tx, _items(group)))
     return answers
+
+
+def _alone_or_not(attempts: Attempts, group: list[_Call]) -> tuple[list[tuple[_Call, Any]], News]:
+    """Do calls of one key in one statement, or where that is not to be, in a transaction."""
+    alone = group[0].alone
+    done = None if alone is None else attempts.alone(lambda tx: alone(tx, _items(group)))
+    if done is None:
+        return attempts.commit(lambda tx: _answers(tx, [group]))
+    found, news = done
+    return _shared_out(group, found), news
+
+
+def _items(group: Sequence[_Call]) -> Sequence[Any]:
+    return group[0].items if len(group) == 1 else [item for call in group for item in call.items]
+
+
+def _shared_out(group: Sequence[_Call], answers: Sequence[Any]) -> list[tuple[_Call, Any]]:
+    found = iter(answers)
+    return [(call, [next(found) for _ in call.items]) for call in group]
 
 
 def _refusal(error: Exception) -> Exception:
@@ -184,8 +229,16 @@ def _refusal(error: Exception) -> Exception:
     return refused
 
 
-def _alone(do: Callable[[Transaction], Any]) -> _Do:
+def _one(do: Callable[[Transaction], Any]) -> _Do:
     return lambda tx, _: (do(tx),)
+
+
+def _one_alone(do: Callable[[Transaction], Any]) -> _Alone:
+    def one(tx: Transaction, _: Sequence[Any]) -> Sequence[Any] | None:
+        answer = do(tx)
+        return None if answer is None else (answer,)
+
+    return one
 
 
 def _joined(calls: Sequence[_Call]) -> list[list[_Call]]:

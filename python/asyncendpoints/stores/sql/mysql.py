@@ -8,7 +8,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import URL, and_, bindparam, create_engine, event, text
+from sqlalchemy import URL, BigInteger, and_, bindparam, create_engine, event, text
 
 from asyncendpoints.errors import StoreUnavailable
 from asyncendpoints.stores.sql import mysql_errors, mysql_rows
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
     from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.dialect import Each, Notice, Trouble, Until
+    from asyncendpoints.stores.sql.dialect import Each, Notice, Singly, Trouble, Until
     from asyncendpoints.stores.sql.mysql_url import MysqlAddress
 
 KEPT_MS: Final = 24 * 60 * 60 * 1_000
@@ -56,6 +56,7 @@ class Mysql:
     has_index_of_waiting = False
     claims_in_one = False
     announces = False
+    singly: Singly | None = None
     # Of the statement's begin. The session's time zone is UTC, so that no hour comes twice.
     clock: Executable = text(f"SELECT {_NOW}")
 
@@ -170,6 +171,10 @@ class Mysql:
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
         """Return a statement for many rows, made of the values that each row has for itself."""
         return mysql_rows.updating(make, types)
+
+    def each_at(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return the same for a statement that is also made of the time."""
+        return self.each(lambda row: make({**row, "now": bindparam("now", type_=BigInteger())}), **types)
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:
         """Return the statement that adds rows. Where somebody else has just added one of them, all is undone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import URL, LargeBinary, String, create_engine, event, select, text, tuple_
+from sqlalchemy import URL, String, create_engine, event, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -15,6 +15,8 @@ from asyncendpoints.stores.sql.pools import with_own_pool
 from asyncendpoints.stores.sql.postgresql_arrays import each_array, given
 from asyncendpoints.stores.sql.postgresql_errors import code_of, sentence_for, trouble_of
 from asyncendpoints.stores.sql.postgresql_notices import Notices
+from asyncendpoints.stores.sql.postgresql_singly import MOMENT, NOW, SERVED_BY, PostgresqlSingly, remember
+from asyncendpoints.stores.sql.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +25,11 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
     from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.dialect import Each, Notice, Trouble, Until
+    from asyncendpoints.stores.sql.dialect import Each, Notice, Singly, Trouble, Until
     from asyncendpoints.stores.sql.postgresql_arrays import EachArray
     from asyncendpoints.stores.sql.postgresql_url import PostgresqlAddress
 
-_NOW: Final = "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS bigint)"
-_begin: Final = f"SELECT CAST(pg_current_xact_id() AS text), {_NOW}"
+_begin: Final = f"SELECT CAST(pg_current_xact_id() AS text), {NOW}"
 _status: Final = text(
     "SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8)),"
     " extract(epoch FROM greatest(pg_postmaster_start_time(), checkpoint_time)) * 1000,"
@@ -66,7 +67,8 @@ class Postgresql:
     has_index_of_waiting = True
     claims_in_one = True
     announces = True
-    clock: Executable = text(f"SELECT {_NOW}")
+    singly: Singly | None = PostgresqlSingly()
+    clock: Executable = text(f"SELECT {NOW}")
 
     def __init__(self, address: PostgresqlAddress, place: str, given: Engine | None = None) -> None:
         self._address = address
@@ -106,17 +108,21 @@ class Postgresql:
             arguments |= {"tcp_user_timeout": round(address.timeout * 1000) + 1000, **dict(address.tls)}
         return create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0, hide_parameters=True)
 
-    def _connected(self, connection: Any, _record: object) -> None:
+    def _connected(self, connection: Any, record: ConnectionPoolEntry) -> None:
         values = {
             **dict.fromkeys(PLANS, "off"),
+            # A plan for the values at hand would be the same one, and cost a tenth of the server's time.
+            "plan_cache_mode": "force_generic_plan",
             "statement_timeout": str(round(self._address.timeout * 1000)),
             # A process that is stopped in the middle of a transaction keeps its locks no longer than this.
             "idle_in_transaction_session_timeout": str(round(self._address.timeout * 1000)),
         }
         cursor = connection.cursor()
         cursor.execute(
-            "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
+            f"SELECT {SERVED_BY}, "
+            + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
         )
+        remember(record.info, cursor.fetchone()[0])
         cursor.close()
         connection.commit()
 
@@ -138,11 +144,15 @@ class Postgresql:
         """Return one statement about all rows, each of whose values is an array."""
         return each_array(make, types)
 
+    def each_at(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return the same for a statement that is also made of the time; null is the database's own."""
+        return each_array(make, types, now=MOMENT)
+
     def adding(self, table: Table, names: Sequence[str]) -> Each:
         """Return the statement that adds rows with values in these columns, but none whose keys are there already."""
         # The last column of the key is what rows have not in common.
         *_, last = (key.name for key in table.primary_key)
-        types = {name: _plain(table.c[name].type) for name in (last, *names)}
+        types = {name: plain(table.c[name].type) for name in (last, *names)}
 
         def make(row: Mapping[str, ColumnElement[Any]]) -> Executable:
             rows = select(*(row[name] for name in names))
@@ -221,10 +231,3 @@ def _plan_anew(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> 
     cursor.execute("DISCARD PLANS")
     cursor.close()
     connection.commit()
-
-
-def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type of a parameter for a column of this type."""
-    if isinstance(type_, String):
-        return String()
-    return LargeBinary() if isinstance(type_, LargeBinary) else type_

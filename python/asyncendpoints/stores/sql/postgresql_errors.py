@@ -34,7 +34,7 @@ _SENTENCES: Final = {
     "42P01": "a table is missing",
     "53100": "there is no room left on its disk",
     "53200": "it has no memory left",
-    "53300": "it has no connection left (its max_connections); this library needs at most 5 for each process",
+    "53300": "it has no connection left (its max_connections); this library needs at most 6 for each process",
     "57014": "a statement took longer than it may (the timeout in the URL)",
     "57P01": "the connection was ended by an administrator",
     "57P02": "the server has crashed",

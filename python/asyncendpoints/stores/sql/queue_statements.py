@@ -15,7 +15,9 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -25,7 +27,8 @@ from asyncendpoints.stores.sql.tables import IN_PROGRESS, LATEST, QUEUED, SCHEDU
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect, Executable
+    from sqlalchemy import CTE, ColumnElement, CompoundSelect, Executable, Select
+    from sqlalchemy.sql.dml import ReturningUpdate
     from sqlalchemy.sql.elements import BindParameter
 
     from asyncendpoints.stores.sql.dialect import Dialect
@@ -54,6 +57,23 @@ def _code(state: int) -> ColumnElement[int]:
     return literal_column(str(state), Integer)
 
 
+_BEFORE = ("fence", "attempt")
+_LOCKED = ("namespace", "job_id", *_BEFORE, *(name for name in RUN.values() if name.startswith("run_")))
+"""What is read of a job that is claimed before it is written."""
+
+
+def rank(priority: ColumnElement[int], ready_at: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the place of a queued job (CLM-2)."""
+    latest = literal_column(str(LATEST), BigInteger)
+    first = (100 - priority) * literal_column(str(LATEST + 1), BigInteger)
+    return first + case((ready_at > latest, latest), else_=ready_at)
+
+
+def _once_for_all(statement: Select[*tuple[Any, ...]] | CompoundSelect[Any], name: str) -> CTE:
+    """Return what a statement finds as a part of another one, which finds it once."""
+    return statement.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
+
+
 def _heads(number: int) -> list[BindParameter[str]]:
     return [bindparam(f"queue_{index}", type_=String()) for index in range(number)]
 
@@ -73,41 +93,19 @@ class QueueStatements:
         self._known: dict[tuple[Any, ...], Any] = {}
         now: BindParameter[int] = bindparam("now", type_=BigInteger)
         changed: dict[Any, Any] = {c.version: c.version + 1, c.updated_at: now}
-        rank = (100 - c.priority) * literal_column(str(LATEST + 1), BigInteger) + case(
-            (c.ready_at > LATEST, LATEST), else_=c.ready_at
-        )
         self.promote = dialect.each(
             lambda row: (
                 update(jobs)
                 .where(c.namespace == row["ns"], c.job_id == row["id"], c.state == _code(SCHEDULED))
-                .values({c.state: _code(QUEUED), c.place: rank, **changed})
+                .values({c.state: _code(QUEUED), c.place: rank(c.priority, c.ready_at), **changed})
             ),
             id=String(),
         )
-        # A job that somebody has given back since this transaction took its time was given back before this run begins.
-        begins = case((c.updated_at > now, c.updated_at), else_=now)
-        self._begun: dict[Any, Any] = {
-            c.state: _code(IN_PROGRESS),
-            c.place: 0,
-            c.fence: c.fence + 1,
-            # SET-2 holds whatever verdict brought the job back.
-            c.attempt: case((c.attempt < c.max_attempts, c.attempt + 1), else_=c.max_attempts),
-            c.lease_until: bindparam("until", type_=BigInteger),
-            c.claim_id: bindparam("claim", type_=String()),
-            c.started_at: func.coalesce(c.started_at, begins),
-            c.run_started_at: begins,
-            c.run_finished_at: None,
-            c.run_outcome: None,
-            c.run_worker: bindparam("worker", type_=String()),
-            c.run_error: None,
-            **changed,
-            c.updated_at: begins,
-        }
         self.claim = dialect.each(
             lambda row: (
                 update(jobs)
                 .where(c.namespace == row["ns"], c.job_id == row["id"], c.state == _code(QUEUED))
-                .values(self._begun)
+                .values(self._begun(now))
             ),
             id=String(),
         )
@@ -119,9 +117,35 @@ class QueueStatements:
             .with_for_update(skip_locked=True)
         )
         self.due = following(due, tables, "due")
+        # By the index of leases, of which there are few.
+        mine = and_(c.claim_id == bindparam("claim"), c.state == _code(IN_PROGRESS), c.lease_until.is_not(None))
+        self.begun_by = select(c.run_started_at, *(c[name] for name in CLAIMED)).where(self._here, mine)
         self.waiting = select(func.count()).where(
             self._here, c.queue == bindparam("queue"), c.state.in_([_code(SCHEDULED), _code(QUEUED)])
         )
+
+    def _begun(self, now: ColumnElement[int]) -> dict[Any, Any]:
+        """Return what a claim writes."""
+        c = self._tables.jobs.c
+        # A job that somebody has given back since this transaction took its time was given back before this run begins.
+        begins = case((c.updated_at > now, c.updated_at), else_=now)
+        return {
+            c.state: _code(IN_PROGRESS),
+            c.place: 0,
+            c.fence: c.fence + 1,
+            # SET-2 holds whatever verdict brought the job back.
+            c.attempt: case((c.attempt < c.max_attempts, c.attempt + 1), else_=c.max_attempts),
+            c.lease_until: now + bindparam("lease", type_=BigInteger),
+            c.claim_id: bindparam("claim", type_=String()),
+            c.started_at: func.coalesce(c.started_at, begins),
+            c.run_started_at: begins,
+            c.run_finished_at: None,
+            c.run_outcome: None,
+            c.run_worker: bindparam("worker", type_=String()),
+            c.run_error: None,
+            c.version: c.version + 1,
+            c.updated_at: begins,
+        }
 
     def heads(self, number: int) -> CompoundSelect[Any]:
         """For each of so many queues: its number, when its next scheduled job is due, and whether it is paused."""
@@ -144,11 +168,22 @@ class QueueStatements:
         return self._once(("claim", number), self._claim_first, number)
 
     def _claim_first(self, number: int) -> Executable:
+        return self._claimed(self._first(number, QUEUED, _LOCKED, locked=True), bindparam("now", type_=BigInteger))
+
+    def _claim_alone(self, moment: ColumnElement[int]) -> Executable:
+        time = _once_for_all(select(moment.label("now")), "time")
+        now = select(time.c.now).scalar_subquery()
+        head = _once_for_all(select(*self._head(_heads(1)[0])), "head")
+        is_open = exists().where(or_(head.c.due.is_(None), head.c.due > now), head.c.paused == 0)
+        taken = self._claimed(self._first(1, QUEUED, _LOCKED, locked=True, only=is_open), now).cte("taken")
+        return select(time.c.now, head.c.due, head.c.paused, *taken.c).select_from(
+            time.join(head, true()).outerjoin(taken, true())
+        )
+
+    def _claimed(self, found: CompoundSelect[Any], now: ColumnElement[int]) -> ReturningUpdate[Any]:
         jobs, runs = self._tables.jobs, self._tables.runs
-        c, before = jobs.c, ("fence", "attempt")
-        columns = ("namespace", "job_id", *before, *(name for name in RUN.values() if name.startswith("run_")))
-        found = self._first(number, QUEUED, columns, locked=True)
-        picked = found.cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
+        c = jobs.c
+        picked = _once_for_all(found, "picked")
         kept = (
             insert(runs)
             .from_select(list(RUN), select(*(picked.c[name] for name in RUN.values())).where(picked.c.fence > 0))
@@ -157,10 +192,18 @@ class QueueStatements:
         return (
             update(jobs)
             .where(c.namespace == picked.c.namespace, c.job_id == picked.c.job_id, c.state == _code(QUEUED))
-            .values(self._begun)
+            .values(self._begun(now))
             .add_cte(kept)
-            .returning(picked.c.place, *(picked.c[name] if name in before else c[name] for name in CLAIMED))
+            .returning(picked.c.place, *(picked.c[name] if name in _BEFORE else c[name] for name in CLAIMED))
         )
+
+    def claim_alone(self, moment: ColumnElement[int]) -> Executable:
+        """Claim the first jobs of one queue, in a statement that is a transaction by itself.
+
+        Each row has the time, when the next scheduled job is due, whether the queue is paused, and a job as
+        `claim_first` returns it, or nothing. None is claimed where one that is scheduled has to come first.
+        """
+        return self._once(("alone",), self._claim_alone, moment)
 
     def _once(self, key: tuple[Any, ...], make: Callable[..., Any], *arguments: Any) -> Any:
         found = self._known.get(key)
@@ -169,21 +212,32 @@ class QueueStatements:
         return found
 
     def _heads(self, number: int) -> CompoundSelect[Any]:
-        c, paused = self._tables.jobs.c, self._tables.paused
         parts: list[Any] = []
         for index, queue in enumerate(_heads(number)):
-            first = (
-                select(c.place)
-                .where(self._here, c.queue == queue, c.state == _code(SCHEDULED))
-                .order_by(c.place)
-                .limit(1)
-                .scalar_subquery()
-            )
-            is_paused = exists().where(paused.c.namespace == bindparam("ns"), paused.c.queue == queue)
-            parts.append(select(literal_column(str(index), Integer), first, case((is_paused, 1), else_=0)))
+            parts.append(select(literal_column(str(index), Integer), *self._head(queue)))
         return union_all(*parts)
 
-    def _first(self, number: int, state: int, columns: Sequence[str], locked: bool) -> CompoundSelect[Any]:
+    def _head(self, queue: ColumnElement[str]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+        """Return when the next scheduled job of a queue is due, and whether the queue is paused."""
+        c, paused = self._tables.jobs.c, self._tables.paused
+        first = (
+            select(c.place)
+            .where(self._here, c.queue == queue, c.state == _code(SCHEDULED))
+            .order_by(c.place)
+            .limit(1)
+            .scalar_subquery()
+        )
+        is_paused = exists().where(paused.c.namespace == bindparam("ns"), paused.c.queue == queue)
+        return first.label("due"), case((is_paused, 1), else_=0).label("paused")
+
+    def _first(
+        self,
+        number: int,
+        state: int,
+        columns: Sequence[str],
+        locked: bool,
+        only: ColumnElement[bool] | None = None,
+    ) -> CompoundSelect[Any]:
         c = self._tables.jobs.c
         parts: list[Any] = []
         for index, queue in enumerate(_heads(number)):
@@ -193,6 +247,8 @@ class QueueStatements:
                 .where(and_(self._here, c.queue == queue, c.state == _code(state), c.place <= until))
                 .order_by(c.place, c.job_id)
             )
+            if only is not None:
+                found = found.where(only)
             found = following(found, self._tables, "place")
             if locked:
                 found = found.limit(bindparam(f"limit_{index}")).with_for_update(skip_locked=True)

@@ -35,6 +35,8 @@ NEW: Final = (
 """What a new job has. All else comes later."""
 
 
+_SAID: Final = {"request_id": "key"}
+"""What a new job calls what is in a column, where that is not the column's name."""
 _LABEL: Final = 16
 """How many characters of what stands for a key come from the key alone; 192 bits are left for its scope and it."""
 
@@ -91,6 +93,13 @@ def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
         "request": job.request,
         "payload": job.payload,
     }
+
+
+def columns_of(new: Sequence[NewJob], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return what new jobs have in these columns, which depend on nothing but them."""
+    columns = {name: [getattr(job, _SAID.get(name, name)) for job in new] for name in names if name != "key_digest"}
+    columns["key_digest"] = [None if job.key is None else key_digest(job.scope or "", job.key) for job in new]
+    return columns
 
 
 def new_job(row: Mapping[str, Any]) -> Job:

@@ -73,7 +73,12 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, now: int | Non
     return answers
 
 
-def _finish(tx: Transaction, settlements: Sequence[Settlement], now: int) -> bool:
+def settle_alone(tx: Transaction, settlements: Sequence[Settlement], *, now: int | None) -> list[str] | None:
+    """Do the same in one statement where all runs have completed; None where they have not, or not all as expected."""
+    return [_COMPLETED] * len(settlements) if _finish(tx, settlements, now) else None
+
+
+def _finish(tx: Transaction, settlements: Sequence[Settlement], now: int | None) -> bool:
     """Complete jobs without a look at them first; say whether that was all that was to be done.
 
     Those that it does not concern, or that are not as it expects them, are left as they are. Those that it has

@@ -8,7 +8,7 @@ import time
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import Insert, and_, bindparam, create_engine, event, func, select, text
+from sqlalchemy import BigInteger, Insert, and_, bindparam, create_engine, event, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.types import TypeEngine
 
-    from asyncendpoints.stores.sql.dialect import Notice, Until
+    from asyncendpoints.stores.sql.dialect import Notice, Singly, Until
     from asyncendpoints.stores.sql.sqlite_url import SqliteAddress
 
 CACHE_KIB: Final = 32 * 1024
@@ -88,6 +88,7 @@ class Sqlite:
     has_index_of_waiting = False
     claims_in_one = False
     announces = False
+    singly: Singly | None = None
     patience = 0.0
     clock: Executable = text(_NOW)
 
@@ -113,6 +114,10 @@ class Sqlite:
     def each(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
         """Return one statement about all rows."""
         return updating(make, types)
+
+    def each_at(self, make: Callable[[Mapping[str, ColumnElement[Any]]], Executable], **types: TypeEngine[Any]) -> Each:
+        """Return the same for a statement that is also made of the time."""
+        return self.each(lambda row: make({**row, "now": bindparam("now", type_=BigInteger())}), **types)
 
     def adding(self, table: Table, names: Sequence[str]) -> Each:
         """Return the statement that adds rows with values in these columns, but none whose keys are there already."""

@@ -6,7 +6,7 @@ A store has its own, because its tables have names of their own and its database
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -28,15 +28,23 @@ from sqlalchemy import (
     update,
 )
 
-from asyncendpoints.stores.sql.queue_statements import RUN, QueueStatements
+from asyncendpoints.stores.sql.queue_statements import RUN, QueueStatements, rank
 from asyncendpoints.stores.sql.report_statements import ReportStatements
 from asyncendpoints.stores.sql.rows import KEY_MS, NEW
-from asyncendpoints.stores.sql.tables import COMPLETED, FAILED, IN_PROGRESS, OUTCOME_CODES, following
+from asyncendpoints.stores.sql.tables import (
+    COMPLETED,
+    FAILED,
+    IN_PROGRESS,
+    OUTCOME_CODES,
+    QUEUED,
+    following,
+    plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Executable, Select
     from sqlalchemy.sql.elements import BindParameter
 
     from asyncendpoints.stores.sql.dialect import Dialect, Each
@@ -48,6 +56,21 @@ _FACTS = (
     "settled_fence", "settled_nonce", "settled_to",
 )  # fmt: skip
 """What is known of a job before it is moved to another state."""
+
+
+_AT_ONCE: Final = {
+    "state": str(QUEUED),
+    "place": None,
+    "ready_at": None,
+    "version": "1",
+    "attempt": "0",
+    "fence": "0",
+    "created_at": None,
+    "updated_at": None,
+    "scheduled_at": "NULL",
+    "stripped": "false",
+}
+"""What is the same for all jobs that are submitted together and may begin at once; None: the time."""
 
 
 class Statements:
@@ -101,9 +124,31 @@ class Statements:
     def _readers(self) -> None:
         jobs, c = self.tables.jobs, self.tables.jobs.c
         self.add_jobs = self._dialect.adding(jobs, NEW)
+        self.submit = self._submit() if self._dialect.singly is not None else None
+        """Adds jobs that may begin at once, all or none, and returns when they were created."""
         self.jobs = select(jobs).where(self._listed)
         self.by_key = select(jobs).where(self._dialect.among(c.key_digest, "keys"))
         self.versions = select(c.job_id, c.version, c.state).where(self._listed)
+
+    def _submit(self) -> Each:
+        jobs, c = self.tables.jobs, self.tables.jobs.c
+        given = {name: c[name].type for name in NEW if name not in _AT_ONCE and name != "namespace"}
+
+        def make(row: Mapping[str, ColumnElement[Any]]) -> Executable:
+            now = row["now"]
+            values: dict[str, ColumnElement[Any]] = {
+                "namespace": row["ns"],
+                **{name: row[name] for name in given},
+                **{name: now if how is None else literal_column(how) for name, how in _AT_ONCE.items()},
+                "place": rank(row["priority"], now),
+            }
+            rows = select(*(values[name] for name in NEW))
+            added = insert(jobs).from_select(list(NEW), rows).returning(c.created_at).cte("added")
+            return select(func.max(added.c.created_at))
+
+        # The first is what no two have in common.
+        types = {name: given[name] for name in ("job_id", *given)}
+        return self._dialect.each_at(make, **{name: plain(type_) for name, type_ in types.items()})
 
     def _holders(self) -> None:
         jobs, c = self.tables.jobs, self.tables.jobs.c
@@ -178,40 +223,38 @@ class Statements:
     def _finish(self) -> Each:
         """The settlement of runs that have completed, and whose cancellation nobody has asked for."""
         jobs, c = self.tables.jobs, self.tables.jobs.c
-        now: BindParameter[int] = bindparam("now", type_=BigInteger)
         completed = literal_column(str(COMPLETED), SmallInteger)
-        expires_at = now + c.retention_completed_ms
         forgotten_at = c.created_at + literal_column(str(KEY_MS), BigInteger)
-        outlives = and_(c.key_digest.is_not(None), forgotten_at > expires_at)
-        return self._dialect.each(
-            lambda row: (
-                update(jobs)
-                .where(self._each_held(row), c.cancel_requested_at.is_(None))
-                .values(
-                    {
-                        c.state: completed,
-                        c.place: 0,
-                        c.lease_until: None,
-                        c.claim_id: None,
-                        c.finished_at: now,
-                        c.expires_at: expires_at,
-                        c.strip_at: case((outlives, expires_at), else_=None),
-                        c.prune_at: case((outlives, forgotten_at), else_=expires_at),
-                        c.run_finished_at: now,
-                        c.run_outcome: literal_column(str(OUTCOME_CODES["completed"]), SmallInteger),
-                        c.run_error: None,
-                        c.settled_fence: row["of_fence"],
-                        c.settled_nonce: row["nonce"],
-                        c.settled_to: completed,
-                        c.result: row["value"],
-                        c.result_meta: row["meta"],
-                        c.version: c.version + 1,
-                        c.updated_at: now,
-                    }
-                )
-            ),
-            id=String(), of_fence=BigInteger(), nonce=String(), value=LargeBinary(), meta=LargeBinary(),
-        )  # fmt: skip
+
+        def make(row: Mapping[str, ColumnElement[Any]]) -> Executable:
+            now = row["now"]
+            expires_at = now + c.retention_completed_ms
+            outlives = and_(c.key_digest.is_not(None), forgotten_at > expires_at)
+            ended: dict[Any, Any] = {
+                c.state: completed,
+                c.place: 0,
+                c.lease_until: None,
+                c.claim_id: None,
+                c.finished_at: now,
+                c.expires_at: expires_at,
+                c.strip_at: case((outlives, expires_at), else_=None),
+                c.prune_at: case((outlives, forgotten_at), else_=expires_at),
+                c.run_finished_at: now,
+                c.run_outcome: literal_column(str(OUTCOME_CODES["completed"]), SmallInteger),
+                c.run_error: None,
+                c.settled_fence: row["of_fence"],
+                c.settled_nonce: row["nonce"],
+                c.settled_to: completed,
+                c.result: row["value"],
+                c.result_meta: row["meta"],
+                c.version: c.version + 1,
+                c.updated_at: now,
+            }
+            return update(jobs).where(self._each_held(row), c.cancel_requested_at.is_(None)).values(ended)
+
+        return self._dialect.each_at(
+            make, id=String(), of_fence=BigInteger(), nonce=String(), value=LargeBinary(), meta=LargeBinary()
+        )
 
     def _controls(self) -> None:
         jobs, c, paused = self.tables.jobs, self.tables.jobs.c, self.tables.paused

@@ -46,6 +46,7 @@ class SqlStore(SqlExamination):
             ("enqueue", max_queued, now),
             jobs,
             lambda tx, new: submitting.enqueue(tx, new, max_queued=max_queued, now=now),
+            lambda tx, new: submitting.enqueue_alone(tx, new, max_queued=max_queued, now=now),
         )
 
     async def enqueue_in(
@@ -80,19 +81,22 @@ class SqlStore(SqlExamination):
         """Promote what is due, then take at most `limit` jobs in order."""
         self._told = now
         try:
-            return await self._writes.call(
+            return await self._claims.call(
                 lambda tx: claiming.claim(
                     tx, worker=worker, claim_id=claim_id, queues=queues, limit=limit, lease_ms=lease_ms, now=now
-                )
+                ),
+                lambda tx: claiming.claim_alone(
+                    tx, worker=worker, claim_id=claim_id, queues=queues, limit=limit, lease_ms=lease_ms, now=now
+                ),
             )
         except asyncio.CancelledError:
             # What it begins would be nobody's. The order of calls is kept, so this comes after it.
-            self._writes.leave(lambda tx: settling.release_claim(tx, claim_id, now=now))
+            self._claims.leave(lambda tx: settling.release_claim(tx, claim_id, now=now))
             raise
 
     async def release_claim(self, claim_id: str, *, now: int | None = None) -> int:
         """Give back what a claim began."""
-        return await self._writes.call(lambda tx: settling.release_claim(tx, claim_id, now=now))
+        return await self._claims.call(lambda tx: settling.release_claim(tx, claim_id, now=now))
 
     async def renew(self, leases: Sequence[tuple[str, int]], *, lease_ms: int, now: int | None = None) -> list[str]:
         """Prolong leases."""
@@ -103,7 +107,10 @@ class SqlStore(SqlExamination):
     async def settle(self, settlements: Sequence[Settlement], *, now: int | None = None) -> list[str]:
         """End runs."""
         return await self._writes.join(
-            ("settle", now), settlements, lambda tx, ended: settling.settle(tx, ended, now=now)
+            ("settle", now),
+            settlements,
+            lambda tx, ended: settling.settle(tx, ended, now=now),
+            lambda tx, ended: settling.settle_alone(tx, ended, now=now),
         )
 
     async def expired(self, *, limit: int, now: int | None = None) -> list[Expired]:

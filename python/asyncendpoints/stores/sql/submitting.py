@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncendpoints._core import Enqueued
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.dialect import Overtaken
-from asyncendpoints.stores.sql.rows import key_digest, new_job, new_row
+from asyncendpoints.stores.sql.rows import columns_of, key_digest, new_job, new_row
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
@@ -52,6 +52,23 @@ def enqueue(tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, n
     others = {row["job_id"]: row for _, row in answers if row is not None and row["job_id"] not in found}
     found.update((job.job_id, job) for job in tx.jobs(list(others.values())))
     return [Enqueued(word, None if row is None else found[row["job_id"]]) for word, row in answers]  # pyright: ignore[reportArgumentType] (the words are below)
+
+
+def enqueue_alone(
+    tx: Transaction, new: Sequence[NewJob], *, max_queued: int | None, now: int | None
+) -> list[Enqueued] | None:
+    """Store jobs that may begin at once in one statement, all or none; None where they are not only such.
+
+    One that is there already, or whose key is, keeps all of them from being stored.
+    """
+    submit, alone = tx.statements.submit, tx.dialect.singly
+    if submit is None or alone is None or max_queued is not None or any(job.delay_ms for job in new):
+        return None
+    columns = columns_of(new, submit.names)
+    at = alone.ask_each(tx.connection, submit, columns, {"ns": tx.namespace, "now": now}).scalar_one()
+    tx.news.changed += columns["job_id"]
+    tx.news.queues |= set(columns["queue"])
+    return [Enqueued("created", new_job(new_row(tx.namespace, job, at))) for job in new]
 
 
 def _sorted_out(

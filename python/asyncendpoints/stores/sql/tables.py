@@ -358,6 +358,13 @@ def following(statement: Select[*tuple[Any, ...]], tables: Tables, index: str) -
     return statement
 
 
+def plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of a parameter for a column of this type."""
+    if isinstance(type_, String):
+        return String()
+    return LargeBinary() if isinstance(type_, LargeBinary) else type_
+
+
 def state_of(code: int) -> JobState:
     """Return the state of a code."""
     return STATES[code]

@@ -60,9 +60,12 @@ class Transaction:
         connection: In a transaction.
         ground: What it stands on.
         begun: What is known of it already.
+        repeats: Whether the same may have been done before, by a statement that nobody answered.
     """
 
-    def __init__(self, connection: Connection, ground: Ground, begun: Begun | None = None) -> None:
+    def __init__(
+        self, connection: Connection, ground: Ground, begun: Begun | None = None, *, repeats: bool = False
+    ) -> None:
         self._connection = connection
         self._ground = ground
         self._clock = None if begun is None else begun.now
@@ -71,6 +74,8 @@ class Transaction:
         self.statements = ground.statements
         self.namespace = ground.namespace
         """The namespace that every statement concerns."""
+        self.repeats = repeats
+        """Whether the same may have been done before, by a statement that nobody answered."""
         self.news = News()
 
     @property
