@@ -64,7 +64,8 @@ class Bench:
             self.environment = {
                 "BENCH_STORE_URL": self.database.url,
                 "BENCH_FOLDER": str(self.folder),
-                "PYTHONPATH": str(ROOT),
+                # The package beside this, also where another one is installed.
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "python"), str(ROOT)]),
             }
             self._stack = stack.pop_all()
         return self
