@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncendpoints._core import Claim, Expired, Job, Run, fingerprint_of
@@ -97,7 +98,7 @@ def new_row(namespace: str, job: NewJob, now: int) -> dict[str, Any]:
 
 def columns_of(new: Sequence[NewJob], names: Sequence[str]) -> dict[str, list[Any]]:
     """Return what new jobs have in these columns, which depend on nothing but them."""
-    columns = {name: [getattr(job, _SAID.get(name, name)) for job in new] for name in names if name != "key_digest"}
+    columns = {name: list(map(attrgetter(_SAID.get(name, name)), new)) for name in names if name != "key_digest"}
     columns["key_digest"] = [None if job.key is None else key_digest(job.scope or "", job.key) for job in new]
     return columns
 
@@ -127,6 +128,32 @@ def new_job(row: Mapping[str, Any]) -> Job:
         origin=row["origin"],
         request=row["request"],
         payload=row["payload"],
+    )
+
+
+def queued_at_once(job: NewJob, now: int) -> Job:
+    """Return a new job that may begin at once, as it is stored at `now`."""
+    return Job(
+        job_id=job.job_id,
+        handler=job.handler,
+        queue=job.queue,
+        state="queued",
+        version=1,
+        created_at=now,
+        updated_at=now,
+        priority=job.priority,
+        max_attempts=job.max_attempts,
+        timeout_ms=job.timeout_ms,
+        retention_completed_ms=job.retention_completed_ms,
+        retention_failed_ms=job.retention_failed_ms,
+        scope=job.scope,
+        request_id=job.key,
+        fingerprint=job.fingerprint,
+        owner=job.owner,
+        redrive_of=job.redrive_of,
+        origin=job.origin,
+        request=job.request,
+        payload=job.payload,
     )
 
 

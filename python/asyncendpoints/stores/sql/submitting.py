@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncendpoints._core import Enqueued
 from asyncendpoints.stores.sql.claiming import tell_of_due
 from asyncendpoints.stores.sql.dialect import Overtaken
-from asyncendpoints.stores.sql.rows import columns_of, key_digest, new_job, new_row
+from asyncendpoints.stores.sql.rows import columns_of, key_digest, new_job, new_row, queued_at_once
 from asyncendpoints.stores.sql.tables import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def enqueue_alone(
     at = alone.ask_each(tx.connection, submit, columns, {"ns": tx.namespace, "now": now}).scalar_one()
     tx.news.changed += columns["job_id"]
     tx.news.queues |= set(columns["queue"])
-    return [Enqueued("created", new_job(new_row(tx.namespace, job, at))) for job in new]
+    return [Enqueued("created", queued_at_once(job, at)) for job in new]
 
 
 def _sorted_out(
