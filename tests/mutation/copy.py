@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.mutation.mutants import LUA
+from tests.support.redis_server import find_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +105,11 @@ class Copy:
 
     def test_scripts(self, mutant: Mutant | None = None) -> Outcome:
         """Run the Redis store's own tests, against a real server, with the scripts as the mutant has them."""
-        environment = {"CARGO_TARGET_DIR": str(self._target), "RUST_BACKTRACE": "0"}
+        environment = {
+            "CARGO_TARGET_DIR": str(self._target),
+            "RUST_BACKTRACE": "0",
+            "ASYNCENDPOINTS_TEST_REDIS_SERVER": str(find_server()),
+        }
         if mutant:
             parts = [mutant.edits[0].file.removeprefix(LUA)]
             for edit in mutant.edits:

@@ -9,6 +9,7 @@ from tests.mutation.mutants import LUA, Edit, Mutant
 SETTLE: Final = LUA + "settle.lua"
 CLAIM: Final = LUA + "claim.lua"
 ENQUEUE: Final = LUA + "enqueue.lua"
+STORE: Final = LUA + "store.lua"
 CANCEL: Final = LUA + "cancel.lua"
 FENCE: Final = LUA + "lib/fence.lua"
 REPORT: Final = LUA + "report.lua"
@@ -66,7 +67,7 @@ SCRIPT_MUTANTS: Final = (
     Mutant("lua-the-place-is-lost", "CLM-2", SETTLE, "if not verdict.keeps_place then", "if true then"),
     Mutant("lua-the-place-is-kept", "CLM-2", SETTLE, "if not verdict.keeps_place then", "if false then"),
     Mutant(
-        "lua-claimers-are-not-told", "CLM-6", LUA + "lib/wake.lua", "if marks[1] and not marks[2] then", "if false then"
+        "lua-claimers-are-not-told", "CLM-6", LUA + "lib/wake.lua", "if is_idle and not is_paused then", "if false then"
     ),
     Mutant(
         "lua-a-later-job-counts-as-the-earliest",
@@ -138,6 +139,9 @@ SCRIPT_MUTANTS: Final = (
     Mutant("lua-keys-are-never-found", "IDM-1", ENQUEUE, "elseif holder and records[holder] then", "elseif false then"),
     Mutant("lua-a-key-is-not-kept", "IDM-3", ENQUEUE, "call_with('HSET', IDEM, stored)\n", ""),
     Mutant("lua-two-of-one-call-share-no-key", "IDM-1", ENQUEUE, "    if digest then holders[digest] = id end\n", ""),
+    Mutant("lua-a-known-job-is-stored-anew", "SUB-3", STORE, "  if found[i] then return 0 end\n", ""),
+    Mutant("lua-many-at-once-pass-max-queued", "SUB-2", STORE, " + number > most then", " >= most then"),
+    Mutant("lua-claimers-are-not-told-of-many", "CLM-6", STORE, "wake_marked(queue, marks[4], marks[5])\n", ""),
     Mutant("lua-one-more-than-max-queued", "SUB-2", ENQUEUE, "waiting[queue] >= most", "waiting[queue] > most"),
     # Effects.
     Mutant(

@@ -6,5 +6,5 @@ local waiting = {}
 for i = OWN_KEYS + 1, #KEYS do waiting[#waiting + 1] = call('ZCARD', KEYS[i]) end
 return {
   call('HGETALL', STAT), call('HLEN', JOB), call('ZCARD', LEASE), call('ZCARD', DONE), call('ZCARD', DEAD),
-  call('HLEN', LIST), call('ZCARD', CHUNKS), waiting,
+  call('HLEN', LIST) + call('EXISTS', TAIL), call('ZCARD', CHUNKS), waiting,
 }

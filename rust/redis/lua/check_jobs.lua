@@ -7,7 +7,7 @@ for i = 2, #ARGV, 3 do
   local id, digest, chunk = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local own = OWN_KEYS + (i - 2) / 3 * 5
   local function score(key) return call('ZSCORE', key, id) end
-  local members, is_listed = call('HGET', LIST, chunk) or '', 0
+  local members, is_listed = read_chunk(chunk), 0
   for at = 1, #members, 16 do
     if sub(members, at, at + 15) == id then is_listed = 1 end
   end

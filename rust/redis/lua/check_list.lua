@@ -3,6 +3,11 @@
 -- KEYS: shard
 -- ARGV: now:time cursor:number count:number
 local page = call('HSCAN', LIST, ARGV[2], 'COUNT', ARGV[3])
+-- The newest chunk is not among the others.
+if ARGV[2] == '0' and call('EXISTS', TAIL) == 1 then
+  page[2][#page[2] + 1] = call('HGET', CTL, 'chunk') or ''
+  page[2][#page[2] + 1] = call('GET', TAIL)
+end
 local chunks = {}
 for i = 1, #page[2], 2 do
   local number, members, jobs = page[2][i], page[2][i + 1], {}

@@ -97,14 +97,18 @@ for i = 1, #ids do
   end
 end
 
-local chunks = list_add(fresh_ids)
+local first_chunk, before
+if fresh[1] then
+  first_chunk, before = list_add(table.concat(fresh_ids), call('HMGET', CTL, 'chunk', 'last', 'back'))
+end
 local chunk, chunk_stamp = nil, nil
 local stored = {}
 for at = 1, #fresh do
   local i, id = fresh[at], fresh_ids[at]
   local own = facts_of[i]
-  if chunks[at] ~= chunk then
-    chunk = chunks[at]
+  local number = chunk_of(first_chunk, before, at - 1)
+  if number ~= chunk then
+    chunk = number
     chunk_stamp = pack('<I4', chunk)
   end
   local bytes = own.first .. chunk_stamp .. rests[i]

@@ -10,7 +10,7 @@ local read, bytes_read, chunks, left = 0, 0, {}, ''
 
 -- Whether the oldest job of a chunk was created at a time or later; not where nothing is known of it.
 local function is_since(chunk, time)
-  local ids = call('HGET', LIST, chunk) or ''
+  local ids = read_chunk(chunk)
   for at = 1, #ids, 16 do
     local bytes = call('HGET', JOB, sub(ids, at, at + 15))
     if is_record(bytes) then return (read_base(bytes)) >= time end
@@ -29,7 +29,7 @@ local function chunk_before(time)
   return low > 0 and call('ZRANGE', CHUNKS, low - 1, low - 1)[1]
 end
 
-local function read_chunk(chunk, bytes)
+local function show_chunk(chunk, bytes)
   local ids, done = {}, 0
   for at = 1, #bytes, 16 do ids[#ids + 1] = sub(bytes, at, at + 15) end
   local jobs
@@ -45,14 +45,14 @@ if before then
   if not from then return { 0, back, 0, '', chunks } end
 end
 if rest ~= '' then
-  read_chunk(from, rest)
+  show_chunk(from, rest)
   from = '(' .. from
 end
 while left == '' and read < enough and bytes_read < BYTES_A_CALL do
   local newest = call('ZREVRANGEBYSCORE', CHUNKS, from, '-inf', 'LIMIT', 0, 1)[1]
   if not newest then return { 0, back, bytes_read, '', chunks } end
   from = '(' .. newest
-  read_chunk(newest, call('HGET', LIST, newest) or '')
+  show_chunk(newest, read_chunk(newest))
 end
 local has_more = left ~= '' or call('ZCOUNT', CHUNKS, '-inf', from) > 0
 return { has_more and 1 or 0, back, bytes_read, left, chunks }

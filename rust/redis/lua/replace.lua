@@ -7,7 +7,7 @@ local id, bytes, running, queue = ARGV[2], ARGV[4], tonumber(ARGV[5]), ARGV[7]
 if call('HGET', JOB, id) ~= ARGV[3] or not call('ZSCORE', LEASE, id) then return 0 end
 
 local function is_in(number)
-  local members = call('HGET', LIST, number) or ''
+  local members = read_chunk(number)
   for at = 1, #members, 16 do
     if sub(members, at, at + 15) == id then return true end
   end

@@ -17,12 +17,14 @@ use asyncendpoints_core::ids::JobId;
 /// | `idem` | hash | digest of scope and key → id |
 /// | `once` | hash | origin → its family; origin, `=` and key → an effect |
 /// | `stat` | hash | state code and queue → how many jobs |
-/// | `list` | hash | chunk number → ids, in the order of their storing |
+/// | `list` | hash | chunk number → ids, in the order of their storing, but for the newest chunk |
 /// | `chunks` | sorted set | the numbers of the chunks that there are |
 /// | `ctl` | hash | `paused:<queue>`, `idle:<queue>`; `chunk`, the newest chunk's number; `last`, the latest time at which a
 ///   job was stored, and `back`, how many milliseconds before it one was stored later |
-pub const SHARD_KEYS: [&str; 11] = [
+/// | `tail` | string | the ids of the newest chunk, which grows where it lies |
+pub const SHARD_KEYS: [&str; 12] = [
     "job", "lease", "done", "strip", "dead", "idem", "once", "stat", "list", "chunks", "ctl",
+    "tail",
 ];
 
 /// The keys of what processes tell of themselves, in the order in which the scripts about it get them.

@@ -1,23 +1,6 @@
 -- The keys that every script gets first, in the order of SHARD_KEYS; behind them, what the shard's channels begin with.
 local JOB, LEASE, DONE, STRIP, DEAD, IDEM = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ONCE, STAT, LIST, CHUNKS, CTL = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local CHANNELS = KEYS[12]
+local TAIL, CHANNELS = KEYS[12], KEYS[13]
 -- What follows them is each script's own.
-local OWN_KEYS = 12
-
-local call, pack, unpack_bytes = redis.call, struct.pack, struct.unpack
-local byte, sub, char = string.byte, string.sub, string.char
-local band, bor, bnot = bit.band, bit.bor, bit.bnot
-
--- A whole number in digits. Lua's own way leads over fractions, and takes ten times as long.
-local function digits(number)
-  if number < 1000000 then return string.format('%d', number) end
-  local low = number % 1000000
-  return string.format('%d%06d', (number - low) / 1000000, low)
-end
-
--- Tell those who hear a channel. Where the user has no right to it, nobody hears, and everybody looks now and then: what
--- was written holds all the same.
-local function tell(channel, message)
-  redis.pcall('PUBLISH', CHANNELS .. channel, message)
-end
+local OWN_KEYS = 13

@@ -3,7 +3,7 @@ local cut = {}
 
 -- Cut a job out of its chunk of the listing.
 local function unlist(id, chunk)
-  local bytes = cut[chunk] or call('HGET', LIST, chunk) or ''
+  local bytes = cut[chunk] or read_chunk(chunk)
   for at = 1, #bytes, 16 do
     if sub(bytes, at, at + 15) == id then
       cut[chunk] = sub(bytes, 1, at - 1) .. sub(bytes, at + 16)
@@ -18,6 +18,9 @@ local function write_chunks()
     if bytes == '' then
       call('HDEL', LIST, chunk)
       call('ZREM', CHUNKS, chunk)
+      if is_newest(chunk) then call('DEL', TAIL) end
+    elseif is_newest(chunk) then
+      call('SET', TAIL, bytes)
     else
       call('HSET', LIST, chunk, bytes)
     end

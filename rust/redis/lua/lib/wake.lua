@@ -1,10 +1,14 @@
 -- Tell claimers that there is more for them, once: where a claim came back short since, and the queue is not paused.
-local function wake(queue)
-  local marks = call('HMGET', CTL, 'idle:' .. queue, 'paused:' .. queue)
-  if marks[1] and not marks[2] then
+local function wake_marked(queue, is_idle, is_paused)
+  if is_idle and not is_paused then
     call('HDEL', CTL, 'idle:' .. queue)
     tell('ready:' .. queue, queue)
   end
+end
+
+local function wake(queue)
+  local marks = call('HMGET', CTL, 'idle:' .. queue, 'paused:' .. queue)
+  wake_marked(queue, marks[1], marks[2])
 end
 
 -- Whether a job that is due then comes before all others of its queue.

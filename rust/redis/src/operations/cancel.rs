@@ -27,7 +27,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Works,
     "shard ready due request payload result",
     "now:time id:id row:states queue:name fence:number worker:text key_for:ms",
-    compose!("cancel": "keys" "now" "record" "head" "life" "writes" "ended" "view"),
+    compose!("cancel": "keys" "words" "now" "record" "head" "life" "writes" "ended" "view"),
 );
 
 pub(super) static RUN_NOW: Script = Script::new(
@@ -35,7 +35,7 @@ pub(super) static RUN_NOW: Script = Script::new(
     Access::Works,
     "shard ready due request payload result",
     "now:time id:id row:states queue:name",
-    compose!("run_now": "keys" "now" "record" "head" "life" "rank" "writes" "wake" "view"),
+    compose!("run_now": "keys" "words" "now" "record" "head" "life" "rank" "writes" "wake" "view"),
 );
 
 /// What is asked.

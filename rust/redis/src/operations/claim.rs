@@ -24,7 +24,7 @@ pub(super) static SCRIPT: Script = Script::new(
     "shard (ready due)*",
     "now:time limit:number lease_ms:number mark:bytes worker:text scheduled:state queued:state claimed:state \
      promotions:number queue:name*",
-    compose!("claim": "keys" "now" "record" "head" "first_of_head" "life" "rank" "writes" "wake" "promote"),
+    compose!("claim": "keys" "words" "now" "record" "head" "first_of_head" "life" "rank" "writes" "wake" "promote"),
 );
 
 const NAME: &str = "claim";

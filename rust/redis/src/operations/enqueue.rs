@@ -11,10 +11,11 @@ use redis::Value;
 use super::parts::{
     BYTES_A_CALL, Fetch, JOBS_A_CALL, Queues, code, number, score, six_bytes, time,
 };
+use super::store;
 use super::unreadable::as_failed;
 use crate::call::Call;
 use crate::conversation::{Conversation, Failure, Step};
-use crate::keys::{BodyKind, KeySpace, id_bytes, id_of};
+use crate::keys::{KeySpace, id_bytes, id_of};
 use crate::record::{NewRecord, View, around_times, decode, new_view};
 use crate::reply::Reply;
 use crate::request::Answer;
@@ -26,7 +27,7 @@ pub(super) static SCRIPT: Script = Script::new(
     "shard (ready due)* body*",
     "now:time max_queued:number? scheduled:state queued:state queues:number queue:name* \
      (id:id facts:packed record:bytes digest:bytes? origin:id? body:bytes*)*",
-    compose!("enqueue": "keys" "now" "record" "rank" "writes" "wake" "list" "family"),
+    compose!("enqueue": "keys" "words" "now" "record" "rank" "writes" "wake" "list" "family"),
 );
 
 const NAME: &str = "enqueue";
@@ -45,6 +46,10 @@ pub(crate) struct Enqueue {
     max_queued: Option<u64>,
     now: Option<u64>,
     tries: usize,
+    /// Whether the jobs of a call have turned out not to be alike.
+    are_apart: bool,
+    /// How many jobs the calls that are under way have.
+    sizes: Vec<usize>,
     /// What is answered, when the bodies of jobs that had been stored before are here.
     found: Vec<Found>,
     fetch: Fetch,
@@ -133,28 +138,40 @@ impl Enqueue {
             max_queued,
             now,
             tries: 0,
+            are_apart: false,
+            sizes: Vec::new(),
             found: Vec::new(),
             fetch: Fetch::default(),
         }
     }
 
-    fn calls(&self) -> Result<Vec<Call>, Failure> {
-        let mut calls = Vec::new();
-        let mut batch = Batch::default();
+    fn calls(&mut self) -> Result<Vec<Call>, Failure> {
+        let mut batches = vec![Batch::default()];
         for job in &self.jobs {
-            batch.add(job)?;
-            if batch.is_full() {
-                calls.push(std::mem::take(&mut batch).call(self));
+            if batches.last().is_none_or(Batch::is_full) {
+                batches.push(Batch::default());
+            }
+            if let Some(batch) = batches.last_mut() {
+                batch.add(job)?;
             }
         }
-        if !batch.is_empty() {
-            calls.push(batch.call(self));
-        }
-        Ok(calls)
+        batches.retain(|batch| !batch.jobs.is_empty());
+        self.sizes = batches.iter().map(|batch| batch.jobs.len()).collect();
+        let calls = batches.into_iter().map(|batch| batch.call(self));
+        Ok(calls.collect())
     }
 
-    fn read(&mut self, replies: Vec<Value>) -> Result<(), Failure> {
-        for value in replies {
+    /// Read the replies to the calls; false where one has done nothing, because its jobs are not alike.
+    fn read(&mut self, replies: Vec<Value>) -> Result<bool, Failure> {
+        for (value, size) in replies.into_iter().zip(std::mem::take(&mut self.sizes)) {
+            if let Value::Int(now) = value {
+                let Ok(now @ 1..) = u64::try_from(now) else {
+                    return Ok(false);
+                };
+                let stored = std::iter::repeat_with(|| Found::Stored { now });
+                self.found.extend(stored.take(size));
+                continue;
+            }
             let mut reply = Reply::array(NAME, value)?;
             let now = reply.number()?;
             let mut answers = reply.nested()?;
@@ -170,7 +187,7 @@ impl Enqueue {
             }
         }
         if self.found.len() == self.jobs.len() {
-            Ok(())
+            Ok(true)
         } else {
             Err(crate::reply::missing(NAME, "answer for each job"))
         }
@@ -208,16 +225,25 @@ impl Enqueue {
 
     fn step(&mut self, replies: Vec<Value>) -> Result<Step, Failure> {
         if self.found.is_empty() {
-            self.read(replies)?;
+            if !self.read(replies)? {
+                return self.tell_apart();
+            }
             if !self.fetch.is_empty() {
                 return Ok(Step::Send(self.fetch.calls()));
             }
         } else if !self.fill(replies)? && self.tries + 1 < TRIES {
-            self.found.clear();
             self.tries += 1;
-            return self.calls().map(Step::Send);
+            return self.tell_apart();
         }
         Ok(Step::Done(self.answer()))
+    }
+
+    /// Ask again, for what becomes of each job.
+    fn tell_apart(&mut self) -> Result<Step, Failure> {
+        self.found.clear();
+        self.fetch = Fetch::default();
+        self.are_apart = true;
+        self.calls().map(Step::Send)
     }
 }
 
@@ -237,74 +263,78 @@ impl Conversation for Enqueue {
 
 /// The jobs of one script call.
 #[derive(Default)]
-struct Batch {
-    queues: Queues,
-    jobs: usize,
+struct Batch<'a> {
+    jobs: Vec<(&'a NewJob, NewRecord)>,
     bytes: usize,
-    arguments: Vec<Vec<u8>>,
-    bodies: Vec<(JobId, BodyKind)>,
 }
 
-impl Batch {
-    fn add(&mut self, job: &NewJob) -> Result<(), Failure> {
+impl<'a> Batch<'a> {
+    fn add(&mut self, job: &'a NewJob) -> Result<(), Failure> {
         let record = NewRecord::of(job)?;
-        let shape = if job.idempotency.is_some() { KEYED } else { 0 }
-            | if job.origin.is_some() { HAS_ORIGIN } else { 0 };
-        let [first, second, rest] = around_times(&record.bytes);
-        let mut facts = Vec::with_capacity(24);
-        facts.extend_from_slice(&six_bytes(job.delay_ms));
-        facts.extend_from_slice(&self.queues.number(&job.queue).to_le_bytes());
-        facts.push(shape);
-        facts.push(u8::try_from(record.out.len()).unwrap_or(u8::MAX));
-        facts.extend_from_slice(first);
-        facts.extend_from_slice(second);
-        self.bytes += record.bytes.len();
-        self.arguments.push(id_bytes(job.id).to_vec());
-        self.arguments.push(facts);
-        self.arguments.push(rest.to_vec());
-        if let Some(idempotency) = &job.idempotency {
-            self.arguments.push(digest(idempotency).to_vec());
-        }
-        if let Some(origin) = job.origin {
-            self.arguments.push(id_bytes(origin).to_vec());
-        }
-        for (kind, body) in record.out {
-            self.bytes += body.len();
-            self.arguments.push(body.to_vec());
-            self.bodies.push((job.id, kind));
-        }
-        self.jobs += 1;
+        let bodies = record.out.iter().map(|(_, body)| body.len());
+        self.bytes += record.bytes.len() + bodies.sum::<usize>();
+        self.jobs.push((job, record));
         Ok(())
     }
 
-    const fn is_empty(&self) -> bool {
-        self.jobs == 0
-    }
-
-    const fn is_full(&self) -> bool {
-        self.jobs >= JOBS_A_CALL || self.bytes >= BYTES_A_CALL
+    fn is_full(&self) -> bool {
+        self.jobs.len() >= JOBS_A_CALL || self.bytes >= BYTES_A_CALL
     }
 
     fn call(self, of: &Enqueue) -> Call {
-        let mut keys = self.queues.keys(&of.space);
-        keys.extend(
-            self.bodies
-                .iter()
-                .map(|(id, kind)| of.space.body(*id, *kind)),
-        );
-        let mut args = Vec::with_capacity(5 + self.queues.names().len() + self.arguments.len());
+        if !of.are_apart
+            && let Some(call) = store::call(&of.space, &self.jobs, of.max_queued, of.now)
+        {
+            return call;
+        }
+        let mut queues = Queues::default();
+        let (mut arguments, mut bodies) = (Vec::new(), Vec::new());
+        for (job, record) in self.jobs {
+            arguments.push(id_bytes(job.id).to_vec());
+            arguments.push(facts(job, &record, &mut queues));
+            let [_, _, rest] = around_times(&record.bytes);
+            arguments.push(rest.to_vec());
+            if let Some(idempotency) = &job.idempotency {
+                arguments.push(digest(idempotency).to_vec());
+            }
+            if let Some(origin) = job.origin {
+                arguments.push(id_bytes(origin).to_vec());
+            }
+            for (kind, body) in record.out {
+                arguments.push(body.to_vec());
+                bodies.push(of.space.body(job.id, kind));
+            }
+        }
+        let mut keys = queues.keys(&of.space);
+        keys.extend(bodies);
+        let mut args = Vec::with_capacity(5 + queues.names().len() + arguments.len());
         args.push(time(of.now));
         args.push(of.max_queued.map_or_else(Vec::new, number));
         args.push(code(State::Scheduled));
         args.push(code(State::Queued));
-        self.queues.arguments(&mut args);
-        args.extend(self.arguments);
+        queues.arguments(&mut args);
+        args.extend(arguments);
         Call::Script {
             script: &SCRIPT,
             keys,
             args,
         }
     }
+}
+
+/// What most jobs of a call have in common, packed.
+fn facts(job: &NewJob, record: &NewRecord, queues: &mut Queues) -> Vec<u8> {
+    let shape = if job.idempotency.is_some() { KEYED } else { 0 }
+        | if job.origin.is_some() { HAS_ORIGIN } else { 0 };
+    let [first, second, _] = around_times(&record.bytes);
+    let mut facts = Vec::with_capacity(24);
+    facts.extend_from_slice(&six_bytes(job.delay_ms));
+    facts.extend_from_slice(&queues.number(&job.queue).to_le_bytes());
+    facts.push(shape);
+    facts.push(u8::try_from(record.out.len()).unwrap_or(u8::MAX));
+    facts.extend_from_slice(first);
+    facts.extend_from_slice(second);
+    facts
 }
 
 fn found(value: Value, now: u64) -> Result<Found, Failure> {

@@ -21,7 +21,7 @@ pub(super) static PROMOTE: Script = Script::new(
     Access::Works,
     "shard (ready due)*",
     "now:time limit:number scheduled:state queued:state queue:name*",
-    compose!("promote": "keys" "now" "record" "head" "life" "rank" "writes" "wake" "promote"),
+    compose!("promote": "keys" "words" "now" "record" "head" "life" "rank" "writes" "wake" "promote"),
 );
 
 pub(super) static SCRIPT: Script = Script::new(
@@ -29,7 +29,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Works,
     "shard",
     "now:time limit:number",
-    compose!("expired": "keys" "now" "record" "head" "life" "writes"),
+    compose!("expired": "keys" "words" "now" "record" "head" "life" "writes"),
 );
 
 const NAME: &str = "expired";

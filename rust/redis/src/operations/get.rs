@@ -19,7 +19,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Reads,
     "shard request payload result",
     "now:time id:id",
-    compose!("get": "keys" "record" "head" "life" "view"),
+    compose!("get": "keys" "words" "record" "head" "life" "view"),
 );
 
 pub(super) static WATCH: Script = Script::new(
@@ -27,7 +27,7 @@ pub(super) static WATCH: Script = Script::new(
     Access::Works,
     "shard request payload result",
     "now:time id:id version:number ended:states",
-    compose!("watch": "keys" "record" "head" "life" "view"),
+    compose!("watch": "keys" "words" "record" "head" "life" "view"),
 );
 
 /// Reads a job, and may ask to be told of its next change.

@@ -21,7 +21,7 @@ pub(super) static PROGRESS: Script = Script::new(
     Access::Grows,
     "shard",
     "now:time id:id fence:number running:state body:bytes",
-    compose!("progress": "keys" "now" "record" "head" "life" "fence" "writes"),
+    compose!("progress": "keys" "words" "now" "record" "head" "life" "fence" "writes"),
 );
 
 pub(super) static RESERVE: Script = Script::new(
@@ -29,7 +29,7 @@ pub(super) static RESERVE: Script = Script::new(
     Access::Grows,
     "shard",
     "now:time id:id fence:number running:state key:text nonce:text takeover:flag",
-    compose!("reserve": "keys" "record" "life" "fence" "sections" "family" "effect"),
+    compose!("reserve": "keys" "words" "record" "life" "fence" "sections" "family" "effect"),
 );
 
 pub(super) static RECORD: Script = Script::new(
@@ -37,7 +37,7 @@ pub(super) static RECORD: Script = Script::new(
     Access::Works,
     "shard",
     "now:time id:id fence:number running:state key:text nonce:text gives_back:flag value:bytes",
-    compose!("record": "keys" "record" "life" "fence" "sections" "family" "effect"),
+    compose!("record": "keys" "words" "record" "life" "fence" "sections" "family" "effect"),
 );
 
 /// The largest key, nonce and progress: what two and three bytes of length can say.

@@ -27,7 +27,7 @@ pub(super) static LIST: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time from:number enough:number before:ms? rest:ids",
-    compose!("list": "keys" "record" "life" "listed"),
+    compose!("list": "keys" "words" "record" "life" "chunk" "listed"),
 );
 
 pub(super) static DEAD: Script = Script::new(
@@ -35,7 +35,7 @@ pub(super) static DEAD: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time created_at:ms id:id count:number",
-    compose!("dead": "keys" "record" "life" "listed"),
+    compose!("dead": "keys" "words" "record" "life" "listed"),
 );
 
 /// How many jobs a page looks at beyond those that it shows: what bounds its work.

@@ -21,6 +21,7 @@ pub(crate) mod report;
 pub(crate) mod settle;
 mod single;
 pub(crate) mod stats;
+mod store;
 pub(crate) mod sweep;
 pub(crate) mod unreadable;
 
@@ -57,6 +58,7 @@ pub(crate) const SCRIPTS: &[&Script] = &[
     &report::TELL,
     &settle::SCRIPT,
     &stats::SCRIPT,
+    &store::SCRIPT,
     &sweep::PRUNABLE,
     &sweep::REMOVE,
     &sweep::STRIP,

@@ -22,7 +22,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Grows,
     "shard meta",
     "now:time format:text shards:text",
-    compose!("open": "keys"),
+    compose!("open": "keys" "words"),
 );
 
 /// Compares what is fixed for the namespace, and writes it where there is nothing yet.

@@ -16,7 +16,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Works,
     "shard ready due",
     "now:time queue:name paused:flag",
-    compose!("pause": "keys" "wake"),
+    compose!("pause": "keys" "words" "wake"),
 );
 
 /// Marks a queue as paused, or takes the mark away.

@@ -23,7 +23,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time mark:bytes running:state from:text",
-    compose!("release_claim": "keys" "record" "head" "life"),
+    compose!("release_claim": "keys" "words" "record" "head" "life"),
 );
 
 const NAME: &str = "release_claim";

@@ -19,7 +19,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Works,
     "shard",
     "now:time lease_ms:number running:state (id:id fence:number)*",
-    compose!("renew": "keys" "now" "record" "fence" "writes"),
+    compose!("renew": "keys" "words" "now" "record" "fence" "writes"),
 );
 
 const NAME: &str = "renew";

@@ -21,7 +21,7 @@ pub(super) static SCRIPT: Script = Script::new(
     "shard body*",
     "now:time id:id found:bytes record:bytes running:state failed:state queue:name strip_at:ms? forgotten_at:ms \
      created_at:ms",
-    compose!("replace": "keys" "now" "record" "head" "life" "writes"),
+    compose!("replace": "keys" "words" "now" "record" "head" "life" "chunk" "writes"),
 );
 
 /// A running job whose record cannot be read.

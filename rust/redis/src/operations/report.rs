@@ -18,7 +18,7 @@ pub(super) static TELL: Script = Script::new(
     Access::Works,
     "shard sign card slot told",
     "now:time process:name has_card:flag card:bytes slot:number has_history:flag history:bytes sign_ms:ms slot_ms:ms slots:number",
-    compose!("report": "keys" "now"),
+    compose!("report": "keys" "words" "now"),
 );
 
 pub(super) static READ: Script = Script::new(
@@ -26,7 +26,7 @@ pub(super) static READ: Script = Script::new(
     Access::Reads,
     "shard sign card slot told",
     "now:time since:number",
-    compose!("reports": "keys" "now"),
+    compose!("reports": "keys" "words" "now"),
 );
 
 const NAME: &str = "reports";

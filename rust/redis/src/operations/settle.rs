@@ -22,7 +22,7 @@ pub(super) static SCRIPT: Script = Script::new(
     "shard (ready due)* body*",
     "now:time running:state released_kept:number key_for:ms queues:number queue:name* \
      (id:id run:packed ending:packed result:bytes? meta:bytes? error:bytes?)*",
-    compose!("settle": "keys" "now" "record" "first_of_head" "rank" "writes" "wake" "ended"),
+    compose!("settle": "keys" "words" "now" "record" "first_of_head" "rank" "writes" "wake" "ended"),
 );
 
 const NAME: &str = "settle";

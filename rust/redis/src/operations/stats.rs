@@ -22,7 +22,7 @@ pub(super) static SCRIPT: Script = Script::new(
     Access::Reads,
     "shard (ready due)*",
     "now:time",
-    compose!("stats": "keys" "now"),
+    compose!("stats": "keys" "words" "now"),
 );
 
 /// Looks which queues there are, then reads about them.

@@ -24,7 +24,7 @@ pub(super) static STRIPPABLE: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time limit:number passed:number",
-    compose!("strippable": "keys" "now" "record" "head" "life" "sections"),
+    compose!("strippable": "keys" "words" "now" "record" "head" "life" "sections"),
 );
 
 pub(super) static STRIP: Script = Script::new(
@@ -32,7 +32,7 @@ pub(super) static STRIP: Script = Script::new(
     Access::Works,
     "shard body*",
     "now:time (id:id out:bits)*",
-    compose!("strip": "keys" "now" "record" "head" "life" "sections" "writes"),
+    compose!("strip": "keys" "words" "now" "record" "head" "life" "sections" "writes"),
 );
 
 pub(super) static PRUNABLE: Script = Script::new(
@@ -40,7 +40,7 @@ pub(super) static PRUNABLE: Script = Script::new(
     Access::Reads,
     "shard",
     "now:time limit:number",
-    compose!("prunable": "keys" "now" "record" "head" "life" "sections"),
+    compose!("prunable": "keys" "words" "now" "record" "head" "life" "sections"),
 );
 
 pub(super) static REMOVE: Script = Script::new(
@@ -48,7 +48,7 @@ pub(super) static REMOVE: Script = Script::new(
     Access::Works,
     "shard (request payload result)*",
     "now:time pruned:flag ended:states (id:id digest:bytes seen:bytes)*",
-    compose!("remove": "keys" "now" "record" "head" "life" "sections" "family" "effect" "writes" "remove"),
+    compose!("remove": "keys" "words" "now" "record" "head" "life" "sections" "family" "effect" "writes" "chunk" "remove"),
 );
 
 /// Which bodies lie in keys of their own, by their bits.

@@ -46,6 +46,11 @@ impl Lane {
         None
     }
 
+    /// Whether something waits to be taken.
+    pub(crate) fn has_items(&self) -> bool {
+        !self.locked().items.is_empty()
+    }
+
     /// Wake the I/O thread.
     pub(crate) fn ring(&self) {
         self.bell.notify_one();

@@ -98,8 +98,9 @@ impl Shared {
         }
     }
 
+    /// Wake the I/O thread for what waits; a lane in which nothing does is left asleep.
     pub(crate) fn ring(&self) {
-        for lane in self.lanes() {
+        for lane in self.lanes().filter(|lane| lane.has_items()) {
             lane.ring();
         }
     }

@@ -130,6 +130,36 @@ fn a_job_that_went_and_came_again_is_neither_pruned_nor_deleted_for_its_forerunn
 }
 
 #[test]
+fn a_job_that_came_again_in_the_same_millisecond_is_only_removed_where_it_has_ended_and_is_due() {
+    let again = |server: &mut Server, ends_at: Option<u64>| {
+        server.ask(Operation::Delete(id(1)), NOW);
+        server.enqueue(vec![job(1)], None, NOW);
+        if let Some(now) = ends_at {
+            server.ask(Operation::Cancel(id(1)), now);
+        }
+    };
+    let due = NOW + job(1).retention.failed_ms;
+    for (operation, now, ends_at, is_left) in [
+        (Operation::Delete(id(1)), NOW, None, true),
+        (Operation::Delete(id(1)), NOW, Some(NOW), false),
+        (Operation::Prune { limit: 10 }, due, Some(NOW + 1), true),
+        (Operation::Prune { limit: 10 }, due, Some(NOW), false),
+    ] {
+        let mut server = Server::start();
+        server.enqueue(vec![job(1)], None, NOW);
+        server.ask(Operation::Cancel(id(1)), NOW);
+        overtaken(&mut server, operation.clone(), now, |server, look| {
+            if look == 0 {
+                again(server, ends_at);
+            }
+        });
+        let found = server.ask(Operation::Get(id(1)), NOW);
+        assert_eq!(found != Answer::Job(None), is_left, "{operation:?}");
+        assert_eq!(findings(&mut server, 100), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_sweep_of_many_takes_all_of_them_also_behind_others_that_it_leaves_to_prune() {
     let mut server = Server::start();
     let of = |number: u16, completed_ms: u64| {

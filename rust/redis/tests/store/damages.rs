@@ -137,7 +137,7 @@ fn keys_and_effects(space: &KeySpace) -> Vec<Damage> {
 fn listing(space: &KeySpace) -> Vec<Damage> {
     vec![
         (
-            vec![text("HSET"), space.key("list"), text("0"), ghost()],
+            vec![text("SET"), space.key("tail"), ghost()],
             "is not in chunk 0 of the listing",
         ),
         (
@@ -147,6 +147,10 @@ fn listing(space: &KeySpace) -> Vec<Damage> {
         (
             vec![text("HSET"), space.key("list"), text("7"), bytes(1)],
             "is in chunk 7 of the listing and names chunk 0",
+        ),
+        (
+            vec![text("APPEND"), space.key("tail"), ghost()],
+            "the listing names job",
         ),
         (vec![text("DEL"), space.key("chunks")], "which is not read"),
         (

@@ -48,6 +48,69 @@ fn a_batch_with_repeated_ids_and_keys_is_answered_as_by_memory() {
 }
 
 #[test]
+fn jobs_that_are_alike_are_told_apart_where_one_is_known_or_the_queue_is_full() {
+    let batches = [
+        (vec![1, 2], None),
+        (vec![2, 3], None),
+        (vec![4, 5], Some(5)),
+        (vec![6], Some(5)),
+        (vec![7, 8, 9], Some(7)),
+        (vec![7, 7], Some(9)),
+        (vec![10, 11, 11], None),
+    ];
+    let mut server = Server::start();
+    let mut memory = MemoryStore::new();
+    for (numbers, most) in batches {
+        let jobs: Vec<NewJob> = numbers.into_iter().map(job).collect();
+        let bound = most.map(|most| usize::try_from(most).unwrap());
+        assert_eq!(
+            server.enqueue(jobs.clone(), most, NOW),
+            memory.enqueue(jobs, bound, NOW)
+        );
+    }
+    assert_eq!(claim(&mut server, "default", NOW).claims.len(), 1);
+    assert_eq!(findings(&mut server, 100), Vec::<String>::new());
+}
+
+#[test]
+fn a_job_that_is_stored_as_one_of_many_alike_is_as_it_would_be_alone() {
+    let mut server = Server::start();
+    let alike: Vec<NewJob> = (1..=3)
+        .map(|number| NewJob {
+            priority: 9,
+            ..job(number)
+        })
+        .collect();
+    server.enqueue(alike, None, NOW);
+    // A key makes it one that is stored by the script for all kinds.
+    server.enqueue(
+        vec![NewJob {
+            priority: 9,
+            ..keyed(4, "k", 1)
+        }],
+        None,
+        NOW,
+    );
+    let read = |server: &mut Server, number| match server.ask(Operation::Get(id(number)), NOW) {
+        Answer::Job(Some(job)) => *job,
+        other => panic!("{other:?}"),
+    };
+    let (alike, alone) = (read(&mut server, 2), read(&mut server, 4));
+    assert_eq!(
+        (alike.created_at, alike.scheduled_at, alike.updated_at),
+        (alone.created_at, alone.scheduled_at, alone.updated_at)
+    );
+    assert_eq!(
+        (alike.state, alike.version, alike.priority),
+        (alone.state, alone.version, alone.priority)
+    );
+    let ready = server.space().ready("default");
+    let score =
+        |server: &mut Server, number| server.command(&[b"ZSCORE", &ready, &id_bytes(id(number))]);
+    assert_eq!(score(&mut server, 2), score(&mut server, 4));
+}
+
+#[test]
 fn a_repeated_job_comes_back_with_its_large_bodies() {
     let large = NewJob {
         payload: Some(Body::from(vec![1; 5_000])),

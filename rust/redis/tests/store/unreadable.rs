@@ -15,7 +15,7 @@ use crate::server::Server;
 
 /// What scripts go by, as a script of its own.
 const IS_RECORD: &str = concat!(
-    include_str!("../../lua/lib/keys.lua"),
+    include_str!("../../lua/lib/words.lua"),
     include_str!("../../lua/lib/record.lua"),
     "return is_record(ARGV[1]) and 1 or 0",
 );

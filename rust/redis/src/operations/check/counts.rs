@@ -20,7 +20,7 @@ pub(in crate::operations) static SCRIPT: Script = Script::new(
     Access::Reads,
     "shard (ready due)*",
     "now:time",
-    compose!("check_counts": "keys"),
+    compose!("check_counts": "keys" "words"),
 );
 
 pub(super) fn call(space: &KeySpace, queues: &[Arc<str>], now: Option<u64>) -> Call {

@@ -17,7 +17,7 @@ pub(in crate::operations) static ENTRIES: Script = Script::new(
     Access::Reads,
     "shard index",
     PAGE,
-    compose!("check_entries": "keys" "record" "head" "life"),
+    compose!("check_entries": "keys" "words" "record" "head" "life"),
 );
 
 pub(in crate::operations) static KEYS: Script = Script::new(
@@ -25,7 +25,7 @@ pub(in crate::operations) static KEYS: Script = Script::new(
     Access::Reads,
     "shard",
     PAGE,
-    compose!("check_keys": "keys"),
+    compose!("check_keys": "keys" "words"),
 );
 
 pub(in crate::operations) static EFFECTS: Script = Script::new(
@@ -33,7 +33,7 @@ pub(in crate::operations) static EFFECTS: Script = Script::new(
     Access::Reads,
     "shard",
     PAGE,
-    compose!("check_effects": "keys" "family" "effect"),
+    compose!("check_effects": "keys" "words" "family" "effect"),
 );
 
 pub(in crate::operations) static LIST: Script = Script::new(
@@ -41,7 +41,7 @@ pub(in crate::operations) static LIST: Script = Script::new(
     Access::Reads,
     "shard",
     PAGE,
-    compose!("check_list": "keys" "record" "head" "life"),
+    compose!("check_list": "keys" "words" "record" "head" "life"),
 );
 
 /// A job in words, also where the bytes are no id.

@@ -22,7 +22,7 @@ pub(in crate::operations) static SCRIPT: Script = Script::new(
     Access::Reads,
     "shard (ready due request payload result)*",
     "now:time (id:id digest:bytes chunk:number)*",
-    compose!("check_jobs": "keys"),
+    compose!("check_jobs": "keys" "words" "chunk"),
 );
 
 /// The call that reads a page of jobs with their entries, and what is wrong without it: records that cannot be read.

@@ -19,7 +19,7 @@ pub(in crate::operations) static SCRIPT: Script = Script::new(
     Access::Reads,
     "shard body*",
     "now:time id:id*",
-    compose!("check_bodies": "keys" "record" "head" "life"),
+    compose!("check_bodies": "keys" "words" "record" "head" "life"),
 );
 
 /// The pattern of all keys of a shard; names of namespaces have no character that means anything in one.
