@@ -24,7 +24,7 @@ from tests.support.dashboard.world import fill, tell_of_a_day, world
 from tests.support.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 JOBS: Final = int(os.environ.get("DASHBOARD_JOBS", "1000000"))
 STORES: Final = os.environ.get("DASHBOARD_STORES", "memory,sqlite,redis,postgresql").split(",")
@@ -41,7 +41,7 @@ SHARE: Final = 2.0
 
 
 @contextmanager
-def _url(store: str) -> Iterator[str]:
+def _url(store: str) -> Generator[str]:
     with ExitStack() as stack:
         if store == "memory":
             yield "memory://"
