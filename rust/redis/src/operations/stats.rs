@@ -72,13 +72,15 @@ impl Stats {
             }
         }
         let mut names = reply.nested()?;
-        let mut paused = Vec::with_capacity(names.len());
+        let mut paused: Vec<Arc<str>> = Vec::with_capacity(names.len());
         while names.len() > 0 {
             let name = String::from_utf8(names.bytes()?);
             paused.push(Arc::from(
                 name.map_err(|_| missing(NAME, "queue that is paused"))?,
             ));
         }
+        // The server has them in no order.
+        paused.sort_unstable();
         Ok(Step::Done(Answer::Stats {
             counts,
             oldest_ready,

@@ -6,6 +6,7 @@ use asyncendpoints_core::answer::Settlement;
 use asyncendpoints_core::decide::{Facts, RunEvent, decide};
 use asyncendpoints_core::job::{Body, NewJob};
 use asyncendpoints_core::retry::Backoff;
+use asyncendpoints_redis::call::Call;
 use asyncendpoints_redis::conversation::{Step, converse};
 use asyncendpoints_redis::keys::id_bytes;
 use asyncendpoints_redis::request::{Answer, Filter, Operation, Request};
@@ -187,9 +188,12 @@ fn lst_2_a_chunk_of_large_records_is_read_in_bounded_parts() {
         let mut step = conversation.begin();
         while let Step::Send(calls) = step {
             let replies: Vec<Value> = calls.iter().map(|call| server.send(call)).collect();
-            for reply in &replies {
-                let records = size(reply) / 4_000;
-                assert!(records <= 32, "{records} records at once");
+            for (call, reply) in calls.iter().zip(&replies) {
+                // What a page shows is read whole, one by one.
+                if matches!(call, Call::Script { script, .. } if script.name == "list") {
+                    let records = size(reply) / 4_000;
+                    assert!(records <= 32, "{records} records at once");
+                }
             }
             step = conversation.resume(replies);
         }

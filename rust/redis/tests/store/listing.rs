@@ -74,7 +74,7 @@ fn a_chunk_that_is_full_joins_the_others_when_the_next_job_comes() {
     assert_eq!(chunks(&mut server), (127, 0));
     store(&mut server, CHUNK..CHUNK + 1);
     assert_eq!(chunks(&mut server), (1, 1));
-    assert_eq!(listed(&mut server), newest_first(0..CHUNK + 1));
+    assert_eq!(listed(&mut server), newest_first(0..=CHUNK));
     assert_eq!(findings(&mut server, 100), Vec::<String>::new());
 }
 
