@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
-from asyncendpoints import AsyncEndpoints
+from asyncendpoints import AsyncEndpoints, Retry
 from asyncendpoints.errors import ConfigurationError
 from tests.http.serving import Serving
 
@@ -145,3 +145,58 @@ def test_a_registry_refuses_a_second_collector() -> None:
 def test_a_path_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="a path such as '/metrics'"):
         AsyncEndpoints("memory://").install(Starlette(), metrics="metrics")
+
+
+def test_what_is_refused_is_counted_wherever_it_is_refused() -> None:
+    """By the size of its body, its syntax, the route's validation, its key, and the store: once each."""
+    app = FastAPI()
+    jobs = AsyncEndpoints("memory://")
+    jobs.install(app, metrics=True)
+
+    @app.post("/reports")
+    @jobs.endpoint(queue="slow", require_idempotency_key=True, max_body_bytes=100)
+    async def report(pages: list[int]) -> None: ...
+
+    with Serving(app) as serving:
+
+        def refused() -> float:
+            page = serving.client.get("/metrics").text
+            name = "asyncendpoints_submissions_total"
+            return value(page, name, endpoint="report", result="refused")
+
+        keyed = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+        assert serving.client.post("/reports", content="[1]", headers=keyed).status_code == 202
+        assert refused() == 0
+        for count, (body, headers, status) in enumerate(
+            [
+                ("[" + "1," * 100 + "1]", keyed, 413),
+                ("[1", keyed, 400),
+                ("[1]", keyed | {"Content-Type": "text/plain"}, 415),
+                ('["one"]', keyed, 422),
+                ("[1]", {"Content-Type": "application/json"}, 400),
+                ("[2]", keyed, 422),
+            ],
+            start=1,
+        ):
+            assert serving.client.post("/reports", content=body, headers=headers).status_code == status
+            assert refused() == count
+        assert serving.client.get("/reports").status_code == 405
+        assert refused() == 6
+
+
+def test_the_result_of_a_job_that_failed_is_no_refused_submission() -> None:
+    app = FastAPI()
+    jobs = AsyncEndpoints("memory://")
+    jobs.install(app, metrics=True)
+
+    @app.post("/reports")
+    @jobs.endpoint(retry=Retry(max_attempts=1))
+    async def report() -> None:
+        raise ValueError("boom")
+
+    with Serving(app) as serving:
+        assert serving.client.post("/reports", headers={"Prefer": "wait=10"}).status_code == 500
+        page = serving.client.get("/metrics").text
+        submissions = {"endpoint": "report"}
+        assert value(page, "asyncendpoints_submissions_total", **submissions, result="created") == 1
+        assert value(page, "asyncendpoints_submissions_total", **submissions, result="refused") == 0

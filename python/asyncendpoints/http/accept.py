@@ -11,9 +11,11 @@ from asyncendpoints.errors import (
     AsyncEndpointsError,
     ConfigurationError,
     IdempotencyKeyMissing,
+    IdempotencyKeyReused,
     PayloadTooLarge,
+    QueueFull,
 )
-from asyncendpoints.http.capture import ClientGone
+from asyncendpoints.http.capture import ClientGone, store_has_answered
 from asyncendpoints.http.events import EventStream, wants_events
 from asyncendpoints.http.idempotency import head_of, read_key, request_fingerprint
 from asyncendpoints.http.owners import owner_of
@@ -178,7 +180,10 @@ async def _write(
     except ConfigurationError:
         raise  # What a hook made of the draft cannot be stored: the application's mistake, not the client's.
     except AsyncEndpointsError as error:
+        if isinstance(error, (IdempotencyKeyReused, QueueFull)):
+            store_has_answered(request)
         return problem_for(request.scope, error, request_id=key, headers=response_headers)
+    store_has_answered(request)
     if key is None:
         _warn(endpoint, submission.job.job_id)
     if wants_events(head.accepts):

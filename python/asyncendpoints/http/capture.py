@@ -99,6 +99,8 @@ class Capture:
     _answered: bool = False
     _replaced: bool = False
     body: bytes | None = None
+    # Whether the store has answered: what it refuses is counted with its answer.
+    decided: bool = False
     refusal: Response | None = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, engines: Sequence[Engine]) -> None:
@@ -145,6 +147,8 @@ class Capture:
             if self.refusal is not None:
                 return self._send_refusal(self.refusal, message["headers"])
             self._answered = True
+            if message["status"] >= 400 and message["status"] != 405:
+                self._count()
         return self._send(message)
 
     async def refuse(self, error: Exception) -> bool:
@@ -282,9 +286,16 @@ class Capture:
         )
         return ENVELOPE + max(limits, default=0)
 
+    def _count(self) -> None:
+        """Count a submission of which nothing was stored."""
+        target = endpoint_of(self._scope)
+        if target is not None and not self.decided:
+            target.count_refusal()
+
     async def _send_refusal(self, refusal: Response, made: Any) -> None:
         """Send the refusal, with what a mount's middleware (CORS, say) put on the answer it replaces."""
         self._answered = self._replaced = True
+        self._count()
         own = {name for name, _ in refusal.raw_headers}
         kept = [pair for pair in made if pair[0] not in _CONTENT and pair[0] not in own]
         await self._send(
@@ -299,6 +310,13 @@ class Capture:
 
 async def _unsent() -> None:
     """Send nothing: what a framework says after its answer was replaced."""
+
+
+def store_has_answered(request: Request) -> None:
+    """Leave the counting of this submission to whoever counts the store's answers."""
+    capture: Capture | None = request.scope.get(SCOPE_KEY)
+    if capture is not None:
+        capture.decided = True
 
 
 async def captured_body(request: Request, target: BodyTarget) -> bytes:

@@ -41,6 +41,10 @@ class BodyTarget(Protocol):
         """Return what an error of the framework's own, out of its validation, says to the client; None otherwise."""
         ...
 
+    def count_refusal(self) -> None:
+        """Count a submission that was refused before the store was asked."""
+        ...
+
 
 class HttpEndpoint:
     """A route's asynchronous side; it stands on the route's function as `__asyncendpoint__`.
@@ -67,6 +71,10 @@ class HttpEndpoint:
     def refusal_for(self, scope: Scope, error: BaseException) -> Response | None:
         """Return None: an error is an error, where no framework validates before the endpoint runs."""
         return None
+
+    def count_refusal(self) -> None:
+        """Count a submission that was refused before the store was asked."""
+        self.engine.meters.refused(self.handler.name, self.handler.policy.queue)
 
 
 def endpoint_of(scope: Mapping[str, Any]) -> BodyTarget | None:

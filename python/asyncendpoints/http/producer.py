@@ -72,6 +72,9 @@ class Producer:
         """Return None: nobody else validates a production."""
         return None
 
+    def count_refusal(self) -> None:
+        """Count nothing: it may not be known whose job it would have been."""
+
     async def produce(self, request: Request) -> Response:
         """Submit a job to a handler by its name."""
         try:
