@@ -321,6 +321,8 @@ def test_the_classes_are_those_of_the_stub() -> None:
     declared: dict[str, set[str]] = {}
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
+            if node.name.startswith("_"):  # what an argument must have, which is no class of the core
+                continue
             declared[node.name] = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
         elif isinstance(node, ast.FunctionDef):
             declared[node.name] = set()

@@ -18,7 +18,7 @@ local function write_chunks()
     if bytes == '' then
       call('HDEL', LIST, chunk)
       call('ZREM', CHUNKS, chunk)
-      if is_newest(chunk) then call('DEL', TAIL) end
+      if is_newest(chunk) then call('UNLINK', TAIL) end
     elseif is_newest(chunk) then
       call('SET', TAIL, bytes)
     else
