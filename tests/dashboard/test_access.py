@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from asyncendpoints import AsyncEndpoints, ConfigurationError
 from asyncendpoints.dashboard import Grant
+from asyncendpoints.dashboard.access import is_local
 
 PLACES = ["", "jobs", "static/x/dashboard.js", "nope"]
 
@@ -29,11 +33,63 @@ async def test_who_is_on_this_machine_may_look(visit, address):
 
 
 @pytest.mark.parametrize(
-    "header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host", "X-Forwarded-Proto"]
+    "header",
+    [
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-Real-IP",
+        "Via",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Server",
+        "X-Client-IP",
+        "X-Envoy-External-Address",
+    ],
 )
 async def test_what_comes_through_a_proxy_on_this_machine_is_not_from_this_machine(visit, header):
     visitor = await visit()
     await visitor.page("", 403, **{header: "127.0.0.1"})
+
+
+async def test_what_speaks_as_nginx_does_by_default_is_not_from_this_machine(visit):
+    visitor = await visit()
+
+    def scope(version: str) -> dict[str, Any]:
+        headers = [(b"host", b"127.0.0.1:8000")]
+        return {"type": "http", "http_version": version, "client": ("127.0.0.1", 4000), "headers": headers}
+
+    assert is_local(scope("1.1"))
+    assert not is_local(scope("1.0"))
+    await visitor.page("", Host="127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://a]b", "null", ":"])
+async def test_an_origin_that_is_none_is_refused(visit, origin):
+    visitor = await visit()
+    await visitor.page("", 403, Origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("way", "to"),
+    [
+        ("/https%3Aevil.example", "./https%3Aevil.example/"),
+        ("/%0D%0ASet-Cookie%3Aa", "./%0D%0ASet-Cookie%3Aa/"),
+        ("/\u043e\u043f", "./%D0%BE%D0%BF/"),
+    ],
+)
+async def test_a_mount_whose_name_visitors_choose_leads_nowhere_else(way, to):
+    jobs = AsyncEndpoints("memory://", worker=False)
+    dashboard = jobs.dashboard()
+
+    async def without_a_slash(scope: Any, receive: Any, send: Any) -> None:
+        # As servers and routers do that mount an application by a parameter.
+        await dashboard({**scope, "root_path": scope["path"]}, receive, send)
+
+    transport = httpx.ASGITransport(app=without_a_slash)
+    async with jobs, httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        answer = await http.get(way)
+        assert answer.status_code == 303
+        assert answer.headers["Location"] == to
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1"])

@@ -103,3 +103,54 @@ async def test_reports_that_cannot_be_read_cost_no_page(visit):
     await visitor.jobs.engine.store.report(Report(process="p", card=b"\xff", slot=slot, history=b"{}}"))
     for way in ("", "endpoints", "queues", "workers"):
         await visitor.page(way)
+
+
+_CARD = b'{"host":"h","pid":1,"version":"1","python":"3","started_at":1,"worker":"w"'
+_HUGE = b"9" * 400
+
+
+@pytest.mark.parametrize(
+    ("card", "history"),
+    [
+        (_CARD + b',"slots":' + _HUGE + b"}", b"{}"),
+        (_CARD + b',"busy":-1}', b"{}"),
+        (_CARD + b',"stalled_ms":' + 20 * _HUGE + b"}", b"{}"),
+        (_CARD + b"}", b'{"endpoints":{"a":{"b":{"ran":{"-100":1}}}}}'),
+        (_CARD + b"}", b'{"endpoints":{"a":{"b":{"created":' + _HUGE + b"}}}}"),
+        (_CARD + b"}", b'{"endpoints":{"a":{"b":{"ended":{"completed":' + _HUGE + b"}}}}}"),
+    ],
+)
+async def test_reports_of_numbers_that_cannot_be_cost_no_page(visit, card, history):
+    import time
+
+    visitor = await visit()
+    slot = time.time_ns() // 1_000_000 // SLOT_MS
+    await visitor.jobs.engine.store.report(Report(process="p", card=card, slot=slot, history=history))
+    for way in ("", "jobs", "endpoints", "queues", "workers"):
+        await visitor.page(way)
+
+
+async def test_progress_that_is_more_than_a_number_can_be_is_shown_as_all_of_it(visit):
+    visitor = await visit()
+    store = visitor.jobs.engine.store
+    job = NewJob(job_id=_core.new_job_id(), handler="pay", payload=b"{}")
+    await store.enqueue([job])
+    claims = await store.claim(worker="w", claim_id="c", queues=["default"], limit=1, lease_ms=60_000)
+    await store.progress(job.job_id, claims.claims[0].fence, b'{"percent":' + _HUGE + b"}")
+    assert "100 %" in await visitor.page(f"jobs/{job.job_id}")
+
+
+async def test_a_small_payload_makes_no_huge_page(visit):
+    visitor = await visit(local=Grant.READ | Grant.BODIES)
+    nested = b"[" * 900 + b",".join([b"1"] * 30_000) + b"]" * 900
+    job = NewJob(job_id=_core.new_job_id(), handler="pay", payload=nested)
+    await visitor.jobs.engine.store.enqueue([job])
+    page = await visitor.page(f"jobs/{job.job_id}")
+    assert nested.decode() in page
+    assert len(page) < 2 * len(nested)
+
+
+async def test_a_time_beyond_the_years_that_stores_know_is_the_last_one(visit):
+    visitor = await visit()
+    job = (await visitor.jobs.submit("pay")).job
+    assert job.job_id in await visitor.page("jobs?before=9999-12-31T23:59:59-23:59")

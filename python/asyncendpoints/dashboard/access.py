@@ -23,12 +23,14 @@ _FORWARDED: Final = frozenset(
     {
         b"forwarded",
         b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
         b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-original-forwarded-for",
+        b"x-envoy-external-address",
         b"cf-connecting-ip",
         b"true-client-ip",
+        b"fastly-client-ip",
     }
 )
 """Headers that proxies add: what comes from this machine's own proxy may come from anywhere."""
@@ -93,9 +95,13 @@ def is_local(scope: Mapping[str, Any]) -> bool:
     A proxy on this machine shows by its headers. A page in a browser here whose host name was turned to this machine
     (DNS rebinding) shows by its Host.
     """
+    # No browser speaks it, but nginx does where nobody tells it otherwise; it then adds none of those headers, and
+    # passes on as the host what its own configuration calls the application.
+    if scope.get("http_version") == "1.0":
+        return False
     host = b""
     for name, value in scope["headers"]:
-        if name in _FORWARDED:
+        if name in _FORWARDED or name.startswith(b"x-forwarded-"):
             return False
         if name == b"host":
             host = value

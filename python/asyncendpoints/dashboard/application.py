@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -121,7 +122,8 @@ class Dashboard:
         scope = request.scope
         if _path_below(scope) == "":
             # Relative links need the slash. The last part of the mount's path is how a visitor is there.
-            return redirect(scope.get("root_path", "").rpartition("/")[2] + "/")
+            # It may be a parameter of that path, and so anything: neither a scheme, nor a host, nor a line's end.
+            return redirect(f"./{quote(scope.get('root_path', '').rpartition('/')[2])}/")
         found = self._find(scope)
         if found is None:
             return self._missing(request, self._look(request, grant, {}), "There is no such page.")

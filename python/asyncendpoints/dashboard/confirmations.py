@@ -155,7 +155,7 @@ class Confirmations:
         )
 
     async def _redrive(self, request: Request, look: Look, form: Mapping[str, str], here: str) -> Response:
-        before = _number(form.get("before")) or self._now()
+        before = min(_number(form.get("before")) or self._now(), self._now())
         step = await redrive_some(
             self._engine, look.path["fingerprint"], before=before, cursor=form.get("cursor") or None
         )

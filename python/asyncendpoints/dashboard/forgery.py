@@ -79,4 +79,7 @@ def _is_own_origin(headers: Mapping[bytes, bytes], *, otherwise: bool) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return otherwise
-    return urlsplit(origin.decode("latin-1")).netloc.encode("latin-1") == headers.get(b"host")
+    try:
+        return urlsplit(origin.decode("latin-1")).netloc.encode("latin-1") == headers.get(b"host")
+    except ValueError:
+        return False  # no origin that a browser sends

@@ -13,6 +13,9 @@ NONE: Final = "\u2013"
 SHOWN_BYTES: Final = 65_536
 """How much of a payload or result a page shows."""
 
+# Without a bound, 64 KiB of brackets and numbers become 50 MiB.
+_LONGEST_INDENTED: Final = 4 * SHOWN_BYTES
+_INDENTING: Final = json.JSONEncoder(indent=2, ensure_ascii=False)
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
@@ -84,15 +87,26 @@ def size(count: int) -> str:
     return f"{count / 1_024:.1f} KiB" if count < 1_048_576 else f"{count / 1_048_576:.1f} MiB"
 
 
+def _indented(data: bytes) -> str | None:
+    """Return JSON indented; None where it is none, or so nested that the indents would be most of it."""
+    text, length = list[str](), 0
+    try:
+        for part in _INDENTING.iterencode(json.loads(data)):
+            text.append(part)
+            length += len(part)
+            if length > _LONGEST_INDENTED:
+                return None
+    except (ValueError, RecursionError):
+        return None
+    return "".join(text)
+
+
 def body(data: bytes) -> str:
     """Return bytes as text: JSON indented, other text as it is, what is no text by its hexadecimal beginning."""
     shown = data[:SHOWN_BYTES]
     more = f"\n… {size(len(data) - SHOWN_BYTES)} more" if len(data) > SHOWN_BYTES else ""
-    if not more:
-        try:
-            return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
-        except (ValueError, RecursionError):
-            pass  # other text, or none
+    if not more and (indented := _indented(data)) is not None:
+        return indented
     try:
         return shown.decode() + more
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ those of all. Members may be added: who reads passes over what it does not know.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -17,16 +17,19 @@ MISSED_AFTER: Final = 20.0
 NO_SLOT: Final = 2**40
 """A slot that no history has: who asks for it gets the signs of life alone."""
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A number that a page or a program can work with: what is none makes the whole report unreadable, and no page."""
+
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a process is and does."""
 
     host: str
-    pid: int
+    pid: Count
     version: str
     """The library's."""
     python: str
-    started_at: int
+    started_at: Count
     """When its engine started (UTC milliseconds)."""
     worker: str | None = None
     """The name that its runs bear; None: it works on nothing."""
@@ -34,14 +37,14 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which queues it works on."""
     handlers: list[str] = []
     """Which handlers it knows, at most `MAX_HANDLERS` of them."""
-    slots: int = 0
+    slots: Count = 0
     """How many jobs it may run at once."""
-    busy: int = 0
+    busy: Count = 0
     """How many it runs."""
     draining: bool = False
-    stalled_ms: int = 0
+    stalled_ms: Count = 0
     """The longest time that its event loop was held up since the report before."""
-    leases_lost: int = 0
+    leases_lost: Count = 0
     """How many of its runs had lost their lease when they ended, since the start."""
 
 
@@ -51,16 +54,16 @@ MAX_HANDLERS: Final = 500
 class EndpointCounts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What happened to the jobs of one endpoint in one queue."""
 
-    created: int = 0
-    replayed: int = 0
-    refused: int = 0
-    attempts: dict[str, int] = {}
+    created: Count = 0
+    replayed: Count = 0
+    refused: Count = 0
+    attempts: dict[str, Count] = {}
     """Runs that ended, by outcome."""
-    ended: dict[str, int] = {}
+    ended: dict[str, Count] = {}
     """Jobs that ended, by state."""
-    ran: dict[int, int] = {}
+    ran: dict[Count, Count] = {}
     """How long runs took: for each bucket of `histogram` in which there is one, how many."""
-    waited: dict[int, int] = {}
+    waited: dict[Count, Count] = {}
     """How long jobs waited from being runnable to the start of a run, likewise."""
 
 
@@ -69,7 +72,7 @@ class SlotCounts(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     endpoints: dict[str, dict[str, EndpointCounts]] = {}
     """By endpoint, then by queue."""
-    oldest_ms: dict[str, int] = {}
+    oldest_ms: dict[str, Count] = {}
     """For each queue, the longest that its oldest waiting job was seen to have waited."""
 
 

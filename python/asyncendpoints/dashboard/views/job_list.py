@@ -26,6 +26,8 @@ PAGE_SIZE: Final = 50
 _CALLS: Final = 3
 """How often a page asks the store to look on, where what it looked at did not match."""
 _LONGEST: Final = 255
+_LAST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def _parsed_time(text: str) -> int:
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    return max(int(when.timestamp() * 1000), 0)
+    # An offset may lead beyond the years that stores know.
+    return min(max(int(when.timestamp() * 1000), 0), _LAST_MS)
 
 
 async def some_jobs(store: Store, where: JobFilter, cursor: str | None) -> tuple[list[Job], str | None, bool]:

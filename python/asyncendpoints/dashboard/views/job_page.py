@@ -103,7 +103,7 @@ def _progress(job: Job) -> dict[str, Any] | None:
     told = read_problem(job.progress).members
     percent, message, data = told.get("percent"), told.get("message"), told.get("data")
     return {
-        "percent": min(max(float(percent), 0.0), 100.0) if isinstance(percent, (int, float)) else None,
+        "percent": float(min(max(percent, 0), 100)) if isinstance(percent, (int, float)) else None,
         "message": None if message is None else str(message),
         "data": None if data is None else msgspec.json.encode(data),
     }
