@@ -36,9 +36,12 @@ def path_of_browser() -> str:
     pytest.fail(f"there is no chromium: install one (tests/support/install_chromium.sh), or name it in {BROWSER}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the browser, which all tests share."""
+    """Start the browser, which the tests of a file share.
+
+    It runs an event loop in this thread for as long as it lives, so asynchronous tests have to wait for its end.
+    """
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path_of_browser(), args=["--no-sandbox"])
         yield started
@@ -130,17 +133,23 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
 
 
 @pytest.fixture(scope="module")
-def full(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Return a function that opens a tab on one world of 10,000 jobs and their day."""
+def full_world() -> Iterator[tuple[Serving, AsyncEndpoints]]:
+    """Serve one world of 10,000 jobs and their day."""
     app, jobs = world()
-    with ExitStack() as stack:
-        serving = stack.enter_context(Serving(app))
+    with Serving(app) as serving:
         serving.call(fill(jobs.engine.store, 10_000))
         serving.call(tell_of_a_day(jobs.engine.store))
+        yield serving, jobs
+
+
+@pytest.fixture
+def full(browser: Browser, full_world: tuple[Serving, AsyncEndpoints]) -> Iterator[Callable[..., Visit]]:
+    """Return a function that opens a tab on the world of 10,000 jobs; it is closed behind the test."""
+    with ExitStack() as stack:
 
         def begin(*, size: dict[str, int] = WIDE, scheme: str = "light") -> Visit:
             context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
             stack.callback(context.close)
-            return Visit(context.new_page(), serving, jobs)
+            return Visit(context.new_page(), *full_world)
 
         yield begin
