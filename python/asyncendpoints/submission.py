@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from asyncendpoints import _core
 from asyncendpoints.errors import (
@@ -32,6 +33,9 @@ DIGESTED: Final = "blake2b:"
 """What an owner begins with that stands for one which no store takes."""
 
 _LONGEST_OWNER: Final = 255
+_ALL_BITS: Final = (1 << 128) - 1
+_TIME_VERSION_VARIANT: Final = 0xFFFFFFFF_FFFF_F000_C000_000000000000
+"""What two ids of one time have in common (UUIDv7)."""
 
 
 @dataclass(slots=True)
@@ -248,8 +252,24 @@ def accepted(job: NewJob, answer: Enqueued) -> Submission:
     raise QueueFull(job.queue)
 
 
-async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock, meters: Meters) -> Job:
-    """Store a new job that repeats a failed one as it was, without its key.
+def repeat_id(job: Job) -> str:
+    """Return the id of the job that repeats a failed one and is made once, however often and wherever it is asked for.
+
+    Its time is the failed job's. The rest comes from what the job was given as well, so that who knows an id alone
+    cannot tell the other.
+    """
+    failed = UUID(job.job_id)
+    digest = hashlib.blake2b(job.payload or b"", key=failed.bytes, digest_size=16)
+    digest.update(job.request or b"")
+    digest.update(job.error or b"")
+    bits = failed.int & _TIME_VERSION_VARIANT
+    return str(UUID(int=bits | int.from_bytes(digest.digest()) & ~_TIME_VERSION_VARIANT & _ALL_BITS))
+
+
+async def redrive(
+    job: Job, *, store: Store, settings: Settings, clock: Clock, meters: Meters, once: bool = False
+) -> Job:
+    """Store a new job that repeats a failed one as it was, without its key; with `once` only one, by `repeat_id`.
 
     Raises:
         JobNotRedrivable: It has not failed, or its payload is no longer kept.
@@ -260,7 +280,7 @@ async def redrive(job: Job, *, store: Store, settings: Settings, clock: Clock, m
         raise JobNotRedrivable(job.job_id, job.state)
     now = clock.store_now()
     repeated = NewJob(
-        job_id=_core.new_job_id(now=now),
+        job_id=repeat_id(job) if once else _core.new_job_id(now=now),
         handler=job.handler,
         queue=job.queue,
         priority=job.priority,

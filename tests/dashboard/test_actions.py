@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from asyncendpoints import _core
@@ -178,6 +180,28 @@ async def test_a_group_is_run_again_in_bounded_steps_and_each_job_once(visit):
             break
     assert sorted(repeated) == sorted(alike)
     assert not set(others) & set(repeated)
+
+
+@pytest.mark.parametrize("kept", ["memory://", "sqlite:///{folder}/jobs.db"])
+async def test_a_group_that_is_run_again_twice_or_at_once_runs_each_job_once(visit, tmp_path, kept):
+    visitor = await visit(store=kept.format(folder=tmp_path))
+    store = visitor.jobs.engine.store
+    alike = await failed_jobs(visitor, 3)
+    way = "failed/" + (await visitor.page("failed")).split("./failed/")[1].split('"')[0] + "/redrive"
+    await asyncio.gather(visitor.confirm(way), visitor.confirm(way))
+    made = [job for job in (await store.list(_all())).jobs if job.redrive_of]
+    assert sorted(job.redrive_of for job in made) == sorted(alike)
+    assert all(_core.is_job_id(job.job_id) and job.state == "queued" for job in made)
+    await visitor.confirm(way)
+    assert "0 jobs were run again" in await visitor.page("failed")
+    # The repetitions fail too: each of them is repeated, and what they repeat is not.
+    claims = await store.claim(worker="w", claim_id="again", queues=["payments"], limit=3, lease_ms=60_000)
+    error = b'{"type":"about:blank","title":"The handler failed","status":500,"detail":"ValueError: boom"}'
+    await store.settle([_core.Settlement.of(claim, "raised_final", error=error) for claim in claims.claims])
+    await visitor.confirm(way)
+    assert "3 jobs were run again" in await visitor.page("failed")
+    again = [job for job in (await store.list(_all())).jobs if job.redrive_of and job.state == "queued"]
+    assert sorted(job.redrive_of for job in again) == sorted(job.job_id for job in made)
 
 
 async def test_what_a_cookie_of_somebody_else_says_is_not_told(visit):

@@ -143,7 +143,8 @@ class Confirmations:
                 else "Run the failed jobs of this kind again?",
                 "label": "Go on" if done else "Redrive all",
                 "effect": "For each of them a new job is made with the same request. The failed ones stay as they are, "
-                "until their retention has passed or they are deleted: who redrives them twice runs them twice.",
+                "until their retention has passed or they are deleted. Those that were run again from here already are "
+                "passed over while their new job is kept.",
                 "is_final": False,
                 "is_possible": True,
                 "count": len(found),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from asyncendpoints.dashboard.fingerprints import ErrorKind, kind_of
 from asyncendpoints.errors import JobNotRedrivable, QueueFull
 from asyncendpoints.stores.base import JobFilter
-from asyncendpoints.submission import redrive
+from asyncendpoints.submission import redrive, repeat_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,6 +22,7 @@ LOOKED_AT: Final = 1_000
 REDRIVEN_AT_ONCE: Final = 500
 """How many jobs one step of a group's redrive makes at most."""
 
+_ASKED_AT_ONCE: Final = 4 * REDRIVEN_AT_ONCE
 _STEP: Final = 200
 
 
@@ -100,6 +101,9 @@ class Redriven:
 async def redrive_some(engine: Engine, fingerprint: str, *, before: int, cursor: str | None) -> Redriven:
     """Run jobs of a group again, and return how many and where to go on.
 
+    A job that was run again in this way, by whomever, is passed over while its repetition is kept: a form that is sent
+    twice does nothing more.
+
     Args:
         engine: Whose jobs they are.
         fingerprint: The group's.
@@ -109,15 +113,26 @@ async def redrive_some(engine: Engine, fingerprint: str, *, before: int, cursor:
     Raises:
         StoreUnavailable: The store does not answer; some may have been run again.
     """
-    count, looked = 0, 0
+    count, asked, looked = 0, 0, 0
+    repeated: set[str | None] = set()
     where = JobFilter(state="failed", created_before=before)
     async for jobs, onward in _failed(engine, where, cursor):
         for job in jobs:
-            if job.created_at >= before or kind_of(job.error).fingerprint != fingerprint:
+            # Newest first, so that a repetition that has failed again is met before what it repeats.
+            repeated.add(job.redrive_of)
+            if job.created_at >= before or kind_of(job.error).fingerprint != fingerprint or job.job_id in repeated:
+                continue
+            asked += 1
+            if await engine.store.get(repeat_id(job)) is not None:
                 continue
             try:
                 await redrive(
-                    job, store=engine.store, settings=engine.settings, clock=engine.clock, meters=engine.meters
+                    job,
+                    store=engine.store,
+                    settings=engine.settings,
+                    clock=engine.clock,
+                    meters=engine.meters,
+                    once=True,
                 )
             except JobNotRedrivable:
                 continue  # its request is no longer kept
@@ -125,6 +140,6 @@ async def redrive_some(engine: Engine, fingerprint: str, *, before: int, cursor:
                 return Redriven(count, None, is_full=True)
             count += 1
         looked += len(jobs)
-        if count >= REDRIVEN_AT_ONCE or looked >= 10 * LOOKED_AT:
+        if count >= REDRIVEN_AT_ONCE or asked >= _ASKED_AT_ONCE or looked >= 10 * LOOKED_AT:
             return Redriven(count, onward)
     return Redriven(count, None)
