@@ -207,8 +207,12 @@ class Questions(ABC):
             log_cancel(answer.job, ended=ended)
         return answer
 
-    async def redrive(self, job_id: str) -> Job:
+    async def redrive(self, job_id: str, *, once: bool = False) -> Job:
         """Make a new job that repeats a failed one, and shares its effects of `once`.
+
+        Args:
+            job_id: The failed job's.
+            once: Whether all who ask so get one and the same new job.
 
         Raises:
             JobNotFound: There is none.
@@ -218,5 +222,5 @@ class Questions(ABC):
         """
         job = await self.get(job_id)
         return await submission.redrive(
-            job, store=self.store, settings=self.settings, clock=self.clock, meters=self.meters
+            job, store=self.store, settings=self.settings, clock=self.clock, meters=self.meters, once=once
         )

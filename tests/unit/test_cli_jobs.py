@@ -12,6 +12,8 @@ import pytest
 from asyncendpoints import AsyncEndpoints, Retry, cli
 from asyncendpoints._core import new_job_id
 from asyncendpoints.commands.reading import signs_of
+from asyncendpoints.dashboard.fingerprints import kind_of
+from asyncendpoints.dashboard.groups import redrive_some
 from asyncendpoints.observability.reports import Card, encode_card
 from asyncendpoints.stores.base import SLOT_MS, Report
 
@@ -220,6 +222,27 @@ def test_all_failed_jobs_are_redriven_once_and_only_after_a_yes(scene: Scene, sa
     assert (say(*some, "--yes").out, say(*some).code) == ("0 jobs affected.\n", 0)
     assert say("jobs", "redrive", scene.url).code == 2
     assert say("jobs", "redrive", scene.url, scene.failed, "--failed").code == 2
+
+
+def test_whoever_redrives_all_failed_jobs_elsewhere_at_the_same_time_makes_no_second_job(
+    scene: Scene, say: Any
+) -> None:
+    """The command and the dashboard make one and the same new job."""
+    said = say("jobs", "redrive", scene.url, "--failed", "--yes", "--json")
+    (one,) = said.document["jobs"]
+
+    async def elsewhere() -> tuple[set[str], int]:
+        engine = AsyncEndpoints(scene.url, worker=False).engine
+        async with asyncio.timeout(30):
+            await engine.store.open()
+            failed = await engine.get(scene.failed)
+            made = await asyncio.gather(*(engine.redrive(scene.failed, once=True) for _ in range(3)))
+            kind = kind_of(failed.error).fingerprint
+            step = await redrive_some(engine, kind, before=failed.created_at + 1, cursor=None)
+            await engine.store.close()
+        return {job.job_id for job in made}, step.count
+
+    assert asyncio.run(elsewhere()) == ({one["newJobId"]}, 0)
 
 
 async def _report(url: str) -> None:

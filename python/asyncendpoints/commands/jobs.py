@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from asyncendpoints.commands.exits import DONE, NOT_FOUND, OPERATOR_CODES, REFUSED
@@ -161,9 +162,9 @@ def _cancel(options: argparse.Namespace) -> int:
     return _each(options, options.job_ids, one)
 
 
-async def _redrive_one(engine: Engine, job_id: str) -> Done:
+async def _redrive_one(engine: Engine, job_id: str, *, once: bool = False) -> Done:
     try:
-        return Done(job_id, "redriven", (await engine.redrive(job_id)).job_id)
+        return Done(job_id, "redriven", (await engine.redrive(job_id, once=once)).job_id)
     except JobNotFound:
         return Done(job_id, "missing")
     except JobNotRedrivable:
@@ -187,7 +188,8 @@ def _redrive(options: argparse.Namespace) -> int:
         text = f"{_jobs(len(job_ids))} would be redriven; say --yes to do it.\n"
         _told(as_json({"wouldAffect": len(job_ids), "affected": 0, "jobs": []}) if options.json else text)
         return REFUSED
-    return _each(options, job_ids, _redrive_one)
+    # Another command, or somebody at the dashboard, may be doing the same.
+    return _each(options, job_ids, partial(_redrive_one, once=True))
 
 
 async def _failed(engine: Engine, options: argparse.Namespace) -> list[str]:
