@@ -6,10 +6,12 @@ The event loop is asked only for what it alone knows. Where it does not answer, 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import socket
 import threading
+import time
 from concurrent.futures import CancelledError
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -30,7 +32,7 @@ PATIENCE: Final = 3.0
 AT_ONCE: Final = 16
 """How many connections are served at a time; more are closed unheard."""
 READ_WITHIN: Final = 5.0
-"""Seconds that a client gets for each part of its request."""
+"""Seconds that a client gets for its request, and as many to take the answer: slow ones must keep no probe away."""
 _POLL: Final = 3600.0
 
 T = TypeVar("T")
@@ -162,9 +164,37 @@ class _Server(ThreadingHTTPServer):
         log_safely(_log, logging.DEBUG, "a request for metrics or health could not be answered", exc_info=True)
 
 
+class _Within(io.RawIOBase):
+    """What a client sends, all of it within a time; the timeout of a socket begins anew with each byte."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(self._seconds)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] (nobody else makes one)
-    timeout = READ_WITHIN
+    timeout: float = READ_WITHIN  # pyright: ignore[reportIncompatibleVariableOverride] (there is always one)
+
+    def setup(self) -> None:
+        """Read with a bound in time; a connection is for one request."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Within(self.connection, self.timeout))
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]

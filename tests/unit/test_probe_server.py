@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import pytest
 
 from asyncendpoints import AsyncEndpoints
 from asyncendpoints.errors import ConfigurationError, StoreUnavailable
-from asyncendpoints.probe_server import ProbeServer
+from asyncendpoints.probe_server import AT_ONCE, ProbeServer
 from tests.support.running import running, until
 
 if TYPE_CHECKING:
@@ -195,3 +195,28 @@ async def test_clients_that_say_nothing_keep_nobody_else_from_an_answer_for_long
             finally:
                 for connection in silent:
                     connection.close()
+
+
+async def test_clients_that_say_a_byte_now_and_then_keep_nobody_else_from_an_answer_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asyncendpoints.probe_server._Handler.timeout", 0.5)
+    async with running() as jobs:
+        with served(jobs) as server:
+            slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(AT_ONCE)]
+            try:
+                async with asyncio.timeout(10):
+                    while True:
+                        for each in slow:
+                            with suppress(OSError):
+                                each.send(b"x")
+                        try:
+                            status, _, _ = await asked(server, "/livez")
+                        except OSError:
+                            await asyncio.sleep(0.1)  # all places are taken: the slow ones go on meanwhile
+                        else:
+                            break
+                assert status == 200
+            finally:
+                for each in slow:
+                    each.close()
