@@ -34,9 +34,11 @@ class Killer:
 
     def __init__(self, server: MariadbServer, store: SqlStore) -> None:
         self._admin = connect(server.url)
-        self._dialect: Any = store._writes._engine.dialect
-        self._commit: Callable[[Any], None] = self._dialect.do_commit
-        self._dialect.do_commit = self._do_commit
+        # Claims have a connection of their own.
+        dialects: list[Any] = [line._engine.dialect for line in (store._writes, store._claims)]
+        self._commit: Callable[[Any], None] = dialects[0].do_commit
+        for dialect in dialects:
+            dialect.do_commit = self._do_commit
         self._moments = random.Random(11)
         self.when: str | None = None
         self.seen: Counter[str] = Counter()
@@ -100,6 +102,7 @@ async def test_a_commit_whose_connection_was_killed_is_done_once(store: SqlStore
     async def next_commit(moment: str) -> None:
         # A connection that was killed once its commit had been answered is noticed here, and another one made.
         await store.release_claim("nobody's")
+        await store.pause("nobody-s", False)
         killer.when = moment
 
     for number in range(ROUNDS):

@@ -46,8 +46,9 @@ async def learn_operations(proxy: RedisProxy) -> Operations:
         proxy.commands = passed = []
         answer = await call
         proxy.commands = None
-        scripts[name] = {command[1].lower() for command in passed if command[0].upper() == b"EVALSHA"}
-        assert scripts[name], f"{name} ran no script: {passed}"
+        found = {command[1].lower() for command in passed if command[0].upper() == b"EVALSHA"}
+        assert found, f"{name} ran no script: {passed}"
+        scripts[name] = scripts.get(name, set()) | found
         return answer
 
     async def claim(claim_id: str) -> Any:
@@ -56,7 +57,10 @@ async def learn_operations(proxy: RedisProxy) -> Operations:
 
     await store.open()
     try:
-        await learn("enqueue", store.enqueue([NewJob(job_id=new_job_id(), handler="h") for _ in range(2)]))
+        # A job with a key, which no short script stores, and one without.
+        keyed = NewJob(job_id=new_job_id(), handler="h", scope="s", key="k", fingerprint=b"f" * 32)
+        await learn("enqueue", store.enqueue([keyed]))
+        await learn("enqueue", store.enqueue([NewJob(job_id=new_job_id(), handler="h")]))
         (run,) = (await learn("claim", claim("claim-1"))).claims
         await learn("renew", store.renew([(run.job_id, run.fence)], lease_ms=LEASE_MS))
         await learn("progress", store.progress(run.job_id, run.fence, b"1"))
